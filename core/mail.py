@@ -1,0 +1,92 @@
+"""What a mail is made of: who it is to, whom it names as contact, what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from core.errors import TodokeError
+from core.kinds import InstitutionType, Kind, Scheme
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """報告機関; the key is its code (rule 142)."""
+
+    code: str
+    name: str
+    type: InstitutionType
+    prefecture: str  # "01" to "47"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One mailbox, and the person behind it as far as known (rules 146-147)."""
+
+    email: str
+    department: str | None = None
+    family_name: str | None = None
+    given_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A desk that answers questions, always with telephone and mail (rule 130)."""
+
+    name: str
+    phone: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderContext:
+    """What a reminder says (contract section 5): read at the moment of sending."""
+
+    scheme: Scheme
+    fiscal_year: int  # the western year in which the fiscal year begins
+    deadline: date
+    in_progress: bool  # 報告中: the 報告 button has not been pressed (rule 118)
+    last_year_data: bool  # False: use 新規報告 (rule 156)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTimes:
+    """How long things take, in Japanese; the figures are per prefecture (contract section 8)."""
+
+    issuing: str = "1～2週間"  # from approval to the account (rule 51)
+    enquiry: str = "3週間"  # from application to the trouble procedure (rule 64)
+
+
+@dataclass(frozen=True, slots=True)
+class MailContext:
+    """Everything a template may use. `institution` is None for `code` alone."""
+
+    kind: Kind
+    recipient: Recipient
+    institution: Institution | None
+    secretariat: Contact
+    prefecture_contact: Contact | None
+    data: Mapping[str, str] = field(default_factory=dict)
+    reminder: ReminderContext | None = None
+    expires_text: str | None = None  # core.era.moment_text of the expiry, where there is one
+    waiting: WaitingTimes = WaitingTimes()
+
+
+@dataclass(frozen=True, slots=True)
+class MailContent:
+    """A rendered mail, before MIME. `text` and `html` use LF line ends."""
+
+    subject: str
+    sender_name: str
+    text: str
+    html: str
+
+
+class MailDataMissing(TodokeError, LookupError):
+    """A template needs `field`, which the mail's data do not have."""
+
+    def __init__(self, kind: Kind, field_name: str) -> None:
+        self.kind = kind
+        self.field = field_name
+        super().__init__(f"a {kind} mail needs {field_name}")

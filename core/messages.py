@@ -1,0 +1,78 @@
+"""A message on its way, what may become of it, and what changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from core.kinds import Kind, Scheme
+from core.mail import Institution, Recipient
+from core.statuses import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """What a reminder is for."""
+
+    scheme: Scheme
+    fiscal_year: int
+    deadline: date
+    step: str  # "start", "L-10", … of the policy; "direct" when published as a job
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as its sender sees it: claimed, with everything needed to compose and send it."""
+
+    id: str
+    kind: Kind
+    status: Status
+    recipient: Recipient
+    institution: Institution | None
+    data: Mapping[str, str]  # with the secret, deciphered
+    message_id_header: str
+    attempts: int
+    troubles: int  # intervals of the retry schedule used up
+    first_attempt_at: datetime | None
+    expires_at: datetime | None
+    reminder: Reminder | None = None
+    reminder_in_progress: bool = False
+    reminder_last_year_data: bool = True
+    prefecture: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of one message: a guarded UPDATE and its event, in one transaction.
+
+    `values` are further columns to set. With `lease`, the change holds only while that sender has the lease.
+    A `target` of None records an event and sets columns without a change of status.
+    """
+
+    message_id: str
+    target: Status | None
+    event: str  # past tense: "sent", "deferred", "bounced", …
+    at: datetime
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    lease: str | None = None
+    sources: frozenset[Status] | None = None  # narrower than the transition table, where that is meant
+    alone: bool = False  # nothing follows from it: no gate waits for it, nothing else is to be worked out
+
+
+class CancelReason:
+    """Reasons besides the closed vocabulary of failures (contract section 1)."""
+
+    ALREADY_REPORTED = "already-reported"
+    OUTSIDE_PERIOD = "outside-period"
+    WITHDRAWN = "withdrawn"
+    RECIPIENT_NOT_ALLOWED = "recipient-not-allowed"
+    NO_CONTACT = "no-contact"
+    RETRIES_EXHAUSTED = "retries-exhausted"
+
+    @staticmethod
+    def pre_check(status: Status) -> str:
+        """Why a guide was cancelled: its pre-check ended so."""
+        return f"pre-check-{status}"

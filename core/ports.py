@@ -1,0 +1,112 @@
+"""Narrow ports, named by what their users need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from core.kinds import Kind
+from core.messages import Message
+from core.reports import BounceClass, Reason
+from core.statuses import Status
+
+
+class GatePolicy(Protocol):
+    """When things follow from a mail that became `sent`."""
+
+    def guide_due(self, pre_check_sent_at: datetime, prefecture: str | None) -> datetime:
+        """The earliest due time of the guide behind this pre-check (rule 63)."""
+
+    def settles_at(self, sent_at: datetime, prefecture: str | None) -> datetime:
+        """When 送信完了（確認中） becomes 送信完了 unless a failure report comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """An institution's reporting status for one scheme and fiscal year."""
+
+    status: str  # not-started, in-progress, reported
+    channel: str  # online, paper
+    last_year_data: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A message that is ready to be claimed, with what its claim depends on."""
+
+    message: Message
+    prefecture: str | None
+    created_at: datetime
+    suppressed: bool
+    pre_check: Status | None  # of the message it waits for
+    pre_check_sent_at: datetime | None
+    reporting: Reporting | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Send it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Postpone:
+    """Not now: ask again at `until`."""
+
+    until: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Never: it ends as `status` for this reason."""
+
+    status: Status
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """It stays as it is and is not tried again by itself: a person's matter."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Not before somebody mends the set-up: deferred with an alarm until `until`."""
+
+    until: datetime
+    reason: str
+
+
+Decision = Claim | Postpone | Drop | Leave | Hold
+
+
+class ClaimPolicy(Protocol):
+    """Asked at every attempt, in the transaction that claims the message."""
+
+    def decide(self, candidate: Candidate, now: datetime) -> Decision:
+        """Whether this message may leave at `now`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What an SMTP reply means."""
+
+    reason: Reason
+    bounce_class: BounceClass
+
+
+class ReplyClassifier(Protocol):
+    """Reads an SMTP reply: code class and meaning are two facts."""
+
+    def __call__(self, code: int, enhanced: str | None, text: str, stage: str) -> Classified:
+        """`stage` is "connect", "mail", "rcpt" or "data"."""
+
+
+class InDoubtPolicy(Protocol):
+    """What happens to a message in doubt, per kind."""
+
+    def waits(self, kind: Kind) -> bool:
+        """True: never sent again by itself."""
