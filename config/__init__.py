@@ -1,0 +1,1 @@
+"""Settings, logging, and the data that people edit: desks, reporting periods, closures, reminders, timing."""

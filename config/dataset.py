@@ -1,0 +1,58 @@
+"""All data that people edit, read together (contract sections 5 and 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from config import closures, destinations, periods, prefectures, reminders, spreading, timing
+from config.closures import Closures
+from config.periods import ReportingPeriods
+from config.prefectures import Prefectures
+from config.reminders import ReminderPolicy
+from config.spreading import Rates
+from config.timing import HoursOfKinds
+from core.destinations import Destination
+from core.errors import ConfigurationError
+
+FILES = (prefectures.FILE, periods.FILE, closures.FILE, reminders.FILE, spreading.FILE, timing.FILE, destinations.FILE)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """The data files."""
+
+    prefectures: Prefectures
+    periods: ReportingPeriods
+    closures: Closures
+    reminders: ReminderPolicy
+    rates: Rates
+    destinations: tuple[Destination, ...]
+    hours: HoursOfKinds
+
+
+def load_data(config_dir: Path | None, symptoms: Collection[str]) -> DataSet:
+    """Everything from the shipped files and those in `config_dir`. `symptoms` are those that desks may answer.
+
+    Raises ConfigurationError, also for a .toml file in `config_dir` that is none of ours: it would have no effect.
+    """
+    _refuse_strangers(config_dir)
+    return DataSet(
+        prefectures.load_prefectures(config_dir, symptoms),
+        periods.load_periods(config_dir),
+        closures.load_closures(config_dir),
+        reminders.load_reminder_policy(config_dir),
+        spreading.load_rates(config_dir),
+        destinations.load_destinations(config_dir),
+        timing.load_hours(config_dir),
+    )
+
+
+def _refuse_strangers(config_dir: Path | None) -> None:
+    for path in sorted(config_dir.glob("*.toml")) if config_dir else ():
+        if path.name not in FILES:
+            near = get_close_matches(path.name, FILES, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; they are {', '.join(FILES)}"
+            raise ConfigurationError(f"{path}: is no data file of ours{hint}")
