@@ -1,0 +1,1 @@
+"""The database: tables, transitions with their events, the outbox, read models, migrations."""

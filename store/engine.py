@@ -1,0 +1,123 @@
+"""Engine and transactions: SQLite (WAL) for one process, PostgreSQL for many machines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from core.errors import TodokeError
+
+_NOTIFY = text("NOTIFY todoke")
+_SNAPSHOT = "REPEATABLE READ"
+
+
+class DatabaseUnavailable(TodokeError):
+    """The database cannot be reached or opened."""
+
+
+class Database:
+    """Hands out transactions and wakes whoever waits for work.
+
+    On SQLite writers queue up here rather than at the file's lock; on PostgreSQL they run side by side. Errors never
+    tell parameters: rows hold addresses, and errors end up in logs.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = self._sqlite_engine() if self.sqlite else self._postgresql_engine()
+        # SQLite's reading transactions see one state of the file anyhow; PostgreSQL's have to be told to.
+        self._snapshots = self.engine if self.sqlite else self.engine.execution_options(isolation_level=_SNAPSHOT)
+        self._writer = asyncio.Lock()
+        self._waiters: set[asyncio.Event] = set()
+        self._waking: set[AsyncConnection] = set()
+
+    def _sqlite_engine(self) -> AsyncEngine:
+        if self.url.database and self.url.database != ":memory:":
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(self.url, hide_parameters=True)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", begin_sqlite)
+        return engine
+
+    def _postgresql_engine(self) -> AsyncEngine:
+        return create_async_engine(self.url, pool_pre_ping=True, hide_parameters=True)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One snapshot to read from, for as many queries as it takes."""
+        async with self._snapshots.connect() as conn, conn.begin():
+            yield conn
+
+    @asynccontextmanager
+    async def write(self, *, wake: bool = False) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed at the end; with `wake`, waiters everywhere learn of it."""
+        async with AsyncExitStack() as stack:
+            if self.sqlite:
+                await stack.enter_async_context(self._writer)
+            conn = await stack.enter_async_context(self.engine.connect())
+            conn = await conn.execution_options(todoke_write=True)
+            stack.callback(self._waking.discard, conn)
+            async with conn.begin():
+                yield conn
+                wake = wake or conn in self._waking
+                if wake and not self.sqlite:
+                    await conn.execute(_NOTIFY)
+        if wake:
+            self.wake()
+
+    def wake_after(self, conn: AsyncConnection) -> None:
+        """Have waiters everywhere learn of this transaction's work once it is committed."""
+        self._waking.add(conn)
+
+    def wake(self) -> None:
+        """Wake the waiters of this process."""
+        for waiter in self._waiters:
+            waiter.set()
+
+    @asynccontextmanager
+    async def woken(self) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever work may have come up; its user clears it."""
+        waiter = asyncio.Event()
+        self._waiters.add(waiter)
+        try:
+            yield waiter
+        finally:
+            self._waiters.discard(waiter)
+
+    @asynccontextmanager
+    async def watch(self) -> AsyncIterator[AsyncConnection]:
+        """An SQLite connection without a transaction: it sees every commit, and holds no old state of the file."""
+        async with self.engine.connect() as conn:
+            yield await conn.execution_options(todoke_watch=True)
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self.engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by hand, see begin_sqlite
+    cursor = connection.cursor()
+    for pragma in (
+        "busy_timeout=15000",
+        "journal_mode=WAL",
+        "synchronous=FULL",  # an answer of 202 means durable, through a power cut too
+        "foreign_keys=ON",
+        "secure_delete=ON",  # erased secrets leave no bytes behind
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def begin_sqlite(conn: Any) -> None:
+    """Begin a transaction: one that writes takes the lock at once."""
+    options = conn.get_execution_options()
+    if not options.get("todoke_watch"):
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if options.get("todoke_write") else "BEGIN")

@@ -1,0 +1,186 @@
+"""Who is sending: heartbeats, and what a dead sender leaves behind (contract section 1, In doubt).
+
+Leases run on real time, as the database tells it: neither a fast business clock nor two machines' clocks that
+differ declare a living sender dead. A sender's row says which mails it is handing over; it stays until the last of
+what the sender held has been taken over, since it alone tells what is in doubt from what never left.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Interval,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.clock import Clock
+from core.kinds import Kind
+from core.messages import Change
+from core.ports import InDoubtPolicy
+from core.retry import Schedule, Tries, doubt
+from core.statuses import Status
+from store.engine import Database
+from store.ledger import Ledger
+from store.tables import messages, senders
+
+_WATCHED_SHARE = 0.5
+
+_SENDER_ENDED = "the sender ended while it handed the mail over"
+
+
+class Leases:
+    """Heartbeats and take-overs."""
+
+    def __init__(
+        self,
+        db: Database,
+        ledger: Ledger,
+        clock: Clock,
+        schedule: Schedule,
+        in_doubt: InDoubtPolicy,
+        seconds: float = 10.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        # A sender silent for longer is taken for dead; with one look a second, take-over comes within 15 s.
+        self._seconds = seconds
+        self._db = db
+        self._ledger = ledger
+        self._clock = clock
+        self._schedule = schedule
+        self._in_doubt = in_doubt
+        self._monotonic = monotonic
+        self._watch: dict[str, tuple[datetime, float]] = {}  # by sender: its last beat, and when we first saw it
+        self._looked_at = -math.inf
+
+    async def enter(self, sender: str) -> None:
+        """A sender starts."""
+        async with self._db.write() as conn:
+            await conn.execute(insert(senders).values(id=sender, started_at=self._real(), beat_at=self._real()))
+
+    async def beat(self, sender: str) -> bool:
+        """It lives. False where it was taken for dead meanwhile: what it held is no longer its own."""
+        alive = update(senders).where(senders.c.id == sender, senders.c.dead_at.is_(None))
+        async with self._db.write() as conn:
+            result = await conn.execute(alive.values(beat_at=self._real()))
+        return result.rowcount == 1
+
+    async def living(self) -> int:
+        """How many senders live."""
+        async with self._db.read() as conn:
+            return len((await conn.execute(_LIVING)).all())
+
+    async def leave(self, sender: str) -> None:
+        """It ends, and what it still holds is given back."""
+        async with self._db.write() as conn:
+            await self._bury(conn, senders.c.id == sender)
+            await self._take_over(conn)
+
+    async def take_over_dead(self) -> int:
+        """Give back what dead senders hold; how many messages it was. To be called about every second."""
+        async with self._db.read() as conn:
+            dead = self._dead((await conn.execute(self._beats())).all())
+            orphaned = (await conn.execute(ORPHANED)).first()
+        if not dead and orphaned is None:
+            return 0
+        async with self._db.write() as conn:
+            await self._bury(conn, senders.c.id.in_(dead) & self._is_silent())
+            return await self._take_over(conn)
+
+    async def take_over_all(self) -> int:
+        """Give back whatever is held: for the one process of an SQLite database when it starts."""
+        async with self._db.write() as conn:
+            await self._bury(conn, true())
+            return await self._take_over(conn)
+
+    def _dead(self, beats: Sequence[Row[Any]]) -> list[str]:
+        """Whose last beat is older than the lease, and was so under our eyes for half of it without a gap.
+
+        After an outage of the database everybody's beat is old, and who comes back first must not bury the others.
+        """
+        now, watched = self._monotonic(), self._seconds * _WATCHED_SHARE
+        known = self._watch if now - self._looked_at < watched else {}
+        self._looked_at = now
+        self._watch = {
+            row.id: known[row.id] if row.id in known and known[row.id][0] == row.beat_at else (row.beat_at, now)
+            for row in beats
+        }
+        return [row.id for row in beats if row.silent and now - self._watch[row.id][1] >= watched]
+
+    def _beats(self) -> Select[Any]:
+        silent = self._is_silent().label("silent")
+        return select(senders.c.id, senders.c.beat_at, silent).where(senders.c.dead_at.is_(None))
+
+    def _is_silent(self) -> ColumnElement[bool]:
+        return senders.c.beat_at < self._real(-timedelta(seconds=self._seconds))
+
+    def _real(self, shift: timedelta = timedelta()) -> ColumnElement[Any]:
+        """Real time by the one clock that all senders share: the database server's, or this machine's for SQLite."""
+        if self._db.sqlite:
+            return literal(datetime.now(UTC) + shift, senders.c.beat_at.type)
+        return func.clock_timestamp() + literal(shift, Interval)
+
+    async def _bury(self, conn: AsyncConnection, which: ColumnElement[bool]) -> None:
+        await conn.execute(update(senders).where(which, senders.c.dead_at.is_(None)).values(dead_at=self._real()))
+
+    async def _take_over(self, conn: AsyncConnection) -> int:
+        """Give back what the dead hold, but for rows that somebody else has locked: those come next time."""
+        orphaned = (await conn.execute(ORPHANED)).scalars().all()
+        rows = (await conn.execute(HELD, {"dead": orphaned})).all() if orphaned else []
+        await self._ledger.apply(conn, [self._change(row) for row in rows])
+        await conn.execute(_EMPTY_HANDED)
+        return len(rows)
+
+    def _change(self, row: Row[*tuple[Any, ...]]) -> Change:
+        now = self._clock.now()
+        if row.on_wire is not None and row.id not in row.on_wire:
+            values = {"ready_at": now}
+            return Change(row.id, Status.SCHEDULED, "taken-over", now, {"sender": row.lease}, values, row.lease)
+        return doubt(
+            row.id,
+            Tries(row.attempts, row.troubles, row.first_attempt_at),
+            None if self._in_doubt.waits(Kind(row.kind)) else self._schedule,
+            now,
+            why=_SENDER_ENDED,
+            detail={"sender": row.lease},
+            lease=row.lease,
+        )
+
+
+_LIVING = select(senders.c.id).where(senders.c.dead_at.is_(None))
+
+ORPHANED = select(messages.c.lease).where(messages.c.lease.is_not(None), messages.c.lease.not_in(_LIVING)).distinct()
+"""Names of senders that hold messages but do not live."""
+
+HELD = (
+    select(
+        messages.c.id,
+        messages.c.kind,
+        messages.c.lease,
+        messages.c.attempts,
+        messages.c.troubles,
+        messages.c.first_attempt_at,
+        select(senders.c.on_wire).where(senders.c.id == messages.c.lease).scalar_subquery().label("on_wire"),
+    )
+    .where(messages.c.lease.in_(bindparam("dead", expanding=True)))
+    .with_for_update(of=messages, skip_locked=True)
+)
+"""What these senders (`dead`) hold. A sender without a row may have handed over anything: `on_wire` is None."""
+
+_EMPTY_HANDED = delete(senders).where(senders.c.dead_at.is_not(None), ~exists().where(messages.c.lease == senders.c.id))

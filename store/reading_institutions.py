@@ -1,0 +1,80 @@
+"""Read models of institutions: everything known about one, for the helpdesk's page and its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.kinds import Kind
+from store.reading import MESSAGE_COLUMNS, AnyRow, Sight
+from store.tables import applications, events, institutions, messages, reporting
+
+
+@dataclass(frozen=True, slots=True)
+class InstitutionRecord:
+    """An institution, its applications and messages in the order in which they were made, its reporting statuses.
+
+    Reporting statuses stand newest year first.
+    `status_at` says, by message id, when the message came to its present status.
+    """
+
+    institution: AnyRow
+    applications: Sequence[AnyRow]
+    messages: Sequence[AnyRow]
+    reporting: Sequence[AnyRow]
+    status_at: Mapping[str, datetime]
+
+
+async def prefecture_of(conn: AsyncConnection, code: str) -> str | None:
+    """The prefecture of an institution; None where it is not known."""
+    query = select(institutions.c.prefecture).where(institutions.c.code == code)
+    return (await conn.execute(query)).scalar_one_or_none()
+
+
+async def institution_record(conn: AsyncConnection, code: str, sight: Sight) -> InstitutionRecord | None:
+    """One institution; None where these eyes may see none. A prefecture sees no code mails."""
+    institution = (await conn.execute(select(institutions).where(institutions.c.code == code))).one_or_none()
+    if institution is None or sight.prefecture not in (None, institution.prefecture):
+        return None
+    mails = await _messages(conn, code, sight)
+    own = select(applications).where(applications.c.institution_code == code).order_by(applications.c.created_at)
+    reported = (
+        select(reporting)
+        .where(reporting.c.institution_code == code)
+        .order_by(reporting.c.fiscal_year.desc(), reporting.c.scheme)
+    )
+    return InstitutionRecord(
+        institution,
+        (await conn.execute(own)).all(),
+        mails,
+        (await conn.execute(reported)).all(),
+        await _status_at(conn, code, mails),
+    )
+
+
+async def _messages(conn: AsyncConnection, code: str, sight: Sight) -> Sequence[AnyRow]:
+    query = select(*MESSAGE_COLUMNS).where(messages.c.institution_code == code)
+    if sight.prefecture is not None:
+        query = query.where(messages.c.kind != Kind.CODE)
+    return (await conn.execute(query.order_by(messages.c.created_at, messages.c.id))).all()
+
+
+async def _status_at(conn: AsyncConnection, code: str, mails: Sequence[AnyRow]) -> Mapping[str, datetime]:
+    """The moments of the last changes of status, from the events; one that changes none moves nothing."""
+    query = (
+        select(events.c.message_id, events.c.at, events.c.status)
+        .join(messages, messages.c.id == events.c.message_id)
+        .where(messages.c.institution_code == code)
+        .order_by(events.c.id)
+    )
+    status: dict[str, str] = {}
+    since = {mail.id: mail.created_at for mail in mails}
+    for row in (await conn.execute(query)).all():
+        if status.get(row.message_id) != row.status:
+            status[row.message_id] = row.status
+            since[row.message_id] = row.at
+    return since

@@ -1,0 +1,58 @@
+"""The right to tick: one scheduler at a time, by an advisory lock on a PostgreSQL connection of its own.
+
+The lock goes with the connection, so that whoever dies leaves the seat to the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import psycopg
+import structlog
+
+from store.engine import Database
+
+log = structlog.get_logger("store")
+
+_LOCK = "SELECT pg_try_advisory_lock(7031002)"
+_UNLOCK = "SELECT pg_advisory_unlock(7031002)"
+_NOTICE_DEATH = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+"""A machine that vanished holds the lock for some ten seconds, and not for hours."""
+
+
+class Seat:
+    """Held by one scheduler of all. SQLite is for one process, which always holds it."""
+
+    def __init__(self, db: Database) -> None:
+        self._dsn = None if db.sqlite else db.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._conn: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        self._ours = False
+
+    async def held(self) -> bool:
+        """Whether it is ours, and still; taken where it is free. Raises psycopg.Error."""
+        if self._dsn is None:
+            return True
+        try:
+            return await self._take(self._dsn)
+        except psycopg.Error:
+            await self.leave()
+            raise
+
+    async def _take(self, dsn: str) -> bool:
+        if self._conn is None:
+            self._conn = await psycopg.AsyncConnection.connect(dsn, autocommit=True, options=_NOTICE_DEATH)
+        row = await (await self._conn.execute("SELECT true" if self._ours else _LOCK)).fetchone()
+        had, self._ours = self._ours, row is not None and bool(row[0])
+        if self._ours and not had:
+            log.info("this scheduler ticks")
+        return self._ours
+
+    async def leave(self) -> None:
+        """Give it up."""
+        conn, self._conn, ours, self._ours = self._conn, None, self._ours, False
+        if conn is not None:
+            with contextlib.suppress(psycopg.Error):
+                if ours:  # the server may notice the end of the connection a little later
+                    await conn.execute(_UNLOCK)
+            await conn.close()

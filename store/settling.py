@@ -1,0 +1,232 @@
+"""Settling kept reports: each is tied to its message, judged and closed, and its effect recorded, in one transaction.
+
+The rows of the reports and of their messages stay locked until the end, so that what is judged is what is, and no
+two processes settle one report. What somebody else holds is left for the next round rather than waited for:
+waiting for one another's messages could end in a deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, assert_never
+
+from sqlalchemy import Row, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.errors import TodokeError
+from core.ids import IdSource
+from core.messages import Change
+from core.reports import (
+    Correlation,
+    Effect,
+    Judge,
+    KeptReport,
+    ParsedReport,
+    ReadReport,
+    RecipientReport,
+    ReportTarget,
+    Unmatched,
+    Wait,
+)
+from core.return_path import ReturnPaths
+from core.statuses import Status
+from store.bulk import update_rows
+from store.ledger import Ledger
+from store.suppressions import suppress
+from store.tables import messages, reports
+
+_Place = tuple[bytes, str]
+"""A report's fingerprint, with its message or, where it has none, the return path it came by."""
+
+
+class EffectRefused(TodokeError):
+    """A change that the ledger did not take, though its message was locked: judge and transition table disagree."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database knows about a round of reports; `targets` are locked."""
+
+    by_header: Mapping[str, str]
+    targets: Mapping[str, ReportTarget]
+    applied: frozenset[_Place]
+    unmatched: frozenset[_Place]
+
+
+async def settle(
+    conn: AsyncConnection,
+    ledger: Ledger,
+    ids: IdSource,
+    read: Sequence[ReadReport],
+    judge: Judge,
+    again: datetime,
+) -> int:
+    """Settle what is still open and held by nobody else; how many reports were closed. Raises EffectRefused."""
+    ours = await _claim(conn, read)
+    if not ours:
+        return 0
+    round_ = _Round(await _look_up(conn, ours), judge)
+    for report in ours:
+        round_.take(report)
+    await _record(conn, ledger, ids, round_.effects)
+    await update_rows(conn, reports, "id", round_.closed)
+    if round_.waiting:
+        await conn.execute(update(reports).where(reports.c.id.in_(round_.waiting)).values(next_try_at=again))
+    return len(round_.closed)
+
+
+async def _claim(conn: AsyncConnection, read: Sequence[ReadReport]) -> list[ReadReport]:
+    query = (
+        select(reports.c.id)
+        .where(reports.c.id.in_([report.kept.id for report in read]), reports.c.state == "new")
+        .with_for_update(skip_locked=True)
+    )
+    claimed = frozenset((await conn.execute(query)).scalars())
+    return [report for report in read if report.kept.id in claimed]
+
+
+async def _look_up(conn: AsyncConnection, ours: Sequence[ReadReport]) -> _Known:
+    by_header = await _by_header(conn, ours)
+    wanted = {report.kept.message_id for report in ours} | set(by_header.values())
+    targets = await _lock_targets(conn, [message_id for message_id in wanted if message_id is not None])
+    settled = await _settled(conn, ours)
+    return _Known(by_header, targets, settled["applied"], settled["unmatched"])
+
+
+async def _by_header(conn: AsyncConnection, ours: Sequence[ReadReport]) -> Mapping[str, str]:
+    """The ids of the messages that the returned mails are, by their Message-IDs."""
+    headers = {header for header in map(_header, ours) if header is not None}
+    named = {ReturnPaths.named_in(header) for header in headers} - {None}
+    if not named:
+        return {}
+    query = select(messages.c.message_id_header, messages.c.id).where(
+        messages.c.id.in_(named), messages.c.message_id_header.in_(headers)
+    )
+    return {row.message_id_header: row.id for row in await conn.execute(query)}
+
+
+def _header(report: ReadReport) -> str | None:
+    named = report.parsed.original_message_id
+    return None if named is None else f"<{named.strip().strip('<>')}>"
+
+
+async def _lock_targets(conn: AsyncConnection, wanted: Sequence[str]) -> dict[str, ReportTarget]:
+    if not wanted:
+        return {}
+    query = (
+        select(messages.c.id, messages.c.status, messages.c.email)
+        .where(messages.c.id.in_(wanted))
+        .with_for_update(skip_locked=True)
+    )
+    return {row.id: ReportTarget(row.id, Status(row.status), row.email) for row in await conn.execute(query)}
+
+
+async def _settled(conn: AsyncConnection, ours: Sequence[ReadReport]) -> Mapping[str, frozenset[_Place]]:
+    """The same reports, as far as they were settled before. What could not be processed does not count."""
+    query = select(reports.c.digest, reports.c.message_id, reports.c.token_digest, reports.c.state).where(
+        reports.c.digest.in_({report.kept.fingerprint for report in ours}),
+        reports.c.state.in_(("applied", "unmatched")),
+        reports.c.reason.is_distinct_from("not-processed"),
+    )
+    rows = (await conn.execute(query)).all()
+    return {
+        state: frozenset((row.digest, row.message_id or row.token_digest or "") for row in rows if row.state == state)
+        for state in ("applied", "unmatched")
+    }
+
+
+class _Round:
+    """Reports judged one after the other: each sees what those before it did."""
+
+    def __init__(self, known: _Known, judge: Judge) -> None:
+        self.closed: list[dict[str, Any]] = []
+        self.waiting: list[str] = []
+        self.effects: list[Effect] = []
+        self._known = known
+        self._judge = judge
+        self._targets = dict(known.targets)
+        self._applied = set(known.applied)
+        self._unmatched = set(known.unmatched)
+
+    def take(self, report: ReadReport) -> None:
+        """Judge one report, unless somebody else is at work on its message."""
+        returned = self._known.by_header.get(_header(report) or "")
+        message_id = _tied_to(report.kept, returned)
+        target = None if message_id is None else self._targets.get(message_id)
+        if message_id is not None and target is None:
+            return
+        place = (report.kept.fingerprint, message_id or report.kept.token_digest)
+        verdict = self._judge(report, Correlation(target, returned))
+        match verdict:
+            case Wait():
+                self.waiting.append(report.kept.id)
+            case Unmatched(reason):
+                self._set_aside(report, place, reason, message_id)
+            case Effect():
+                self._apply(report, place, verdict)
+            case _:
+                assert_never(verdict)
+
+    def _set_aside(self, report: ReadReport, place: _Place, reason: str, message_id: str | None) -> None:
+        if place in self._unmatched:
+            self._close(report, "duplicate", None, message_id)
+            return
+        self._unmatched.add(place)
+        self._close(report, "unmatched", reason, message_id)
+
+    def _apply(self, report: ReadReport, place: _Place, effect: Effect) -> None:
+        change = effect.change
+        if place in self._applied:
+            self._close(report, "duplicate", None, change.message_id)
+            return
+        self._applied.add(place)
+        self._close(report, "applied", None, change.message_id)
+        self.effects.append(effect)
+        if change.target is not None:
+            target = self._targets[change.message_id]
+            self._targets[change.message_id] = replace(target, status=change.target)
+
+    def _close(self, report: ReadReport, state: str, reason: str | None, message_id: str | None) -> None:
+        closing = {
+            "id": report.kept.id,
+            "state": state,
+            "reason": reason,
+            "type": report.parsed.type,
+            "parsed": _plain(report.parsed),
+            "message_id": message_id,
+        }
+        self.closed.append(closing)
+
+
+_RECIPIENT = tuple(one.name for one in fields(RecipientReport))
+
+
+def _plain(parsed: ParsedReport) -> dict[str, Any]:
+    """As it is stored; `dataclasses.asdict` copies every string, and takes ten times as long."""
+    recipients = [{name: getattr(recipient, name) for name in _RECIPIENT} for recipient in parsed.recipients]
+    return {"type": parsed.type, "recipients": recipients, "original_message_id": parsed.original_message_id}
+
+
+def _tied_to(kept: KeptReport, returned: str | None) -> str | None:
+    """By the signed return path first, then by the unguessable Message-ID; never by address."""
+    if kept.message_id is not None or kept.doubt == "unknown-message":
+        return kept.message_id
+    return returned
+
+
+async def _record(conn: AsyncConnection, ledger: Ledger, ids: IdSource, effects: Sequence[Effect]) -> None:
+    changes = [effect.change for effect in effects]
+    for change, moved in zip(changes, await ledger.apply(conn, changes), strict=True):
+        if not moved:
+            raise EffectRefused(f"{change.event} of {change.message_id} to {change.target}")
+    for effect in effects:
+        if effect.complaint:
+            await _suppress_reminders(conn, ids, effect.change)
+
+
+async def _suppress_reminders(conn: AsyncConnection, ids: IdSource, change: Change) -> None:
+    row: Row[Any] = (await conn.execute(select(messages).where(messages.c.id == change.message_id))).one()
+    if row.institution_code is not None:
+        await suppress(conn, ids(), row, "reminder", change.at, reason="feedback")

@@ -1,0 +1,110 @@
+"""Transactions on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
+
+from store.engine import Database
+from store.tables import senders
+
+ADD = "INSERT INTO senders (id, started_at, beat_at) VALUES (:id, '2026-01-01', '2026-01-01')"
+
+
+async def add(db: Database, sender: str) -> None:
+    async with db.write() as conn:
+        await conn.execute(text(ADD), {"id": sender})
+
+
+async def names(db: Database) -> list[str]:
+    async with db.read() as conn:
+        return sorted((await conn.execute(select(senders.c.id))).scalars())
+
+
+async def test_what_is_written_is_there_for_others(db: Database, database_url: str) -> None:
+    await add(db, "a")
+    other = Database(database_url)
+    assert await names(other) == ["a"]
+    await other.close()
+
+
+async def test_a_failure_takes_everything_back(db: Database) -> None:
+    async def fail() -> None:
+        async with db.write() as conn:
+            await conn.execute(text(ADD), {"id": "a"})
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    assert await names(db) == []
+
+
+async def test_many_writers_wait_for_each_other(db: Database, database_url: str) -> None:
+    other = Database(database_url)
+    await asyncio.gather(
+        *(add(one, f"{number}-{place}") for place, one in enumerate((db, other)) for number in range(20))
+    )
+    assert len(await names(db)) == 40
+    await other.close()
+
+
+async def test_a_reader_sees_one_state_through_all_its_queries(db: Database) -> None:
+    await add(db, "a")
+    async with db.read() as conn:
+        first = (await conn.execute(select(senders.c.id))).scalars().all()
+        await add(db, "b")
+        second = (await conn.execute(select(senders.c.id))).scalars().all()
+    assert first == second == ["a"]
+    assert await names(db) == ["a", "b"]
+
+
+async def test_a_cancelled_writer_lets_the_next_one_in(db: Database) -> None:
+    inside = asyncio.Event()
+
+    async def hang() -> None:
+        async with db.write() as conn:
+            await conn.execute(text(ADD), {"id": "a"})
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hang())
+    await inside.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    async with asyncio.timeout(10):
+        await add(db, "b")
+    assert await names(db) == ["b"]
+
+
+async def test_errors_tell_no_parameters(db: Database) -> None:
+    await add(db, "a")
+    with pytest.raises(IntegrityError, match="parameters hidden"):
+        await add(db, "a")
+
+
+async def test_an_sqlite_file_is_durable_and_forgets_what_is_erased(sqlite_url: str, tmp_path: Path) -> None:
+    database = Database(sqlite_url)
+    async with database.read() as conn:
+        found = {
+            name: (await conn.execute(text(f"PRAGMA {name}"))).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout")
+        }
+    await database.close()
+    assert found == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "secure_delete": 1,
+        "busy_timeout": 15000,
+    }
+
+
+async def test_the_folder_of_an_sqlite_file_is_made(tmp_path: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'new' / 'folder' / 'todoke.sqlite3'}")
+    async with database.read():
+        assert (tmp_path / "new" / "folder").is_dir()
+    await database.close()

@@ -1,0 +1,237 @@
+"""Heartbeats and take-overs: the dead leave nothing behind, and nobody living loses a lease."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text, update
+
+from config.values import InDoubt
+from core.kinds import Kind
+from core.messages import Change
+from core.retry import Schedule
+from core.statuses import Status
+from store.leases import Leases
+from store.tables import senders
+
+NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+LEASE = 10.0
+
+
+class Watch:
+    """A monotonic clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def leases(room: Any, watch: Watch) -> Leases:
+    return new_leases(room, watch)
+
+
+def new_leases(room: Any, watch: Watch) -> Leases:
+    """As of another process."""
+    return Leases(room.db, room.ledger, room.clock, Schedule([60, 300]), InDoubt(), LEASE, watch)
+
+
+async def silence(room: Any, sender: str, seconds: float) -> None:
+    """Put a sender's last beat into the past."""
+    async with room.db.write() as conn:
+        row = (await conn.execute(select(senders.c.beat_at).where(senders.c.id == sender))).scalar_one()
+        past = update(senders).where(senders.c.id == sender).values(beat_at=row - timedelta(seconds=seconds))
+        await conn.execute(past)
+
+
+async def look_for(leases: Leases, watch: Watch, seconds: float) -> int:
+    """Look once a second for so long; how many messages were taken over."""
+    taken = 0
+    for _ in range(int(seconds) + 1):
+        taken += await leases.take_over_dead()
+        watch.seconds += 1
+    return taken
+
+
+async def dead_sender(room: Any, leases: Leases, name: str = "sender-1") -> None:
+    await leases.enter(name)
+    await silence(room, name, LEASE + 1)
+
+
+async def test_what_a_dead_sender_had_not_begun_goes_back(room: Any, leases: Leases, watch: Watch) -> None:
+    await dead_sender(room, leases)
+    message = await room.add(Kind.GUIDE, Status.SENDING)
+    assert await look_for(leases, watch, LEASE) == 1
+    row = await room.row(message)
+    assert (row.status, row.lease, row.ready_at, row.attempts) == (Status.SCHEDULED, None, NOW, 0)
+    assert row.secret is not None
+    (event,) = await room.story(message)
+    assert (event.type, event.detail) == ("taken-over", {"sender": "sender-1"})
+
+
+async def test_a_guide_that_was_on_the_wire_is_in_doubt_and_waits(room: Any, leases: Leases, watch: Watch) -> None:
+    await dead_sender(room, leases)
+    message = await room.add(Kind.GUIDE, Status.SENDING)
+    await room.put_on_wire(message)
+    assert await look_for(leases, watch, LEASE) == 1
+    row = await room.row(message)
+    assert (row.status, row.lease) == (Status.IN_DOUBT, None)
+    assert (row.ready_at, row.secret, row.attempts, row.first_attempt_at) == (None, None, 1, NOW)
+    (event,) = await room.story(message)
+    assert event.type == "in-doubt"
+    assert event.detail["needs_person"] is True
+
+
+async def test_another_mail_that_was_on_the_wire_is_tried_again(room: Any, leases: Leases, watch: Watch) -> None:
+    await dead_sender(room, leases)
+    first = await room.add(Kind.PRE_CHECK, Status.SENDING)
+    again = await room.add(Kind.PRE_CHECK, Status.SENDING, attempts=1, first_attempt_at=NOW)
+    given_up = {"attempts": 9, "troubles": 9, "first_attempt_at": NOW - timedelta(hours=72)}
+    last = await room.add(Kind.PRE_CHECK, Status.SENDING, **given_up)
+    await room.put_on_wire(first, again, last)
+    assert await look_for(leases, watch, LEASE) == 3
+    rows = [await room.row(message) for message in (first, again, last)]
+    assert {row.status for row in rows} == {Status.IN_DOUBT}
+    assert [row.ready_at for row in rows] == [NOW, NOW + timedelta(minutes=1), None]
+    (event,) = await room.story(last)
+    assert event.detail["tries"] == "exhausted"
+
+
+async def test_nobody_living_loses_a_lease(room: Any, leases: Leases, watch: Watch) -> None:
+    await leases.enter("sender-1")
+    message = await room.add(status=Status.SENDING)
+    for _ in range(30):
+        assert await leases.beat("sender-1")
+        assert await leases.take_over_dead() == 0
+        watch.seconds += 1
+    assert await room.status(message) is Status.SENDING
+
+
+async def test_a_sender_silent_for_less_than_the_lease_is_left_alone(room: Any, leases: Leases, watch: Watch) -> None:
+    await leases.enter("sender-1")
+    await silence(room, "sender-1", LEASE - 3)
+    await room.add(status=Status.SENDING)
+    assert await look_for(leases, watch, 60) == 0
+
+
+async def test_take_over_comes_within_fifteen_seconds_of_a_restart(room: Any, watch: Watch) -> None:
+    """A new process does not know how long the other has been silent; it watches for half the lease."""
+    await dead_sender(room, new_leases(room, watch))
+    await room.add(status=Status.SENDING)
+    started = watch.seconds
+    newcomer = new_leases(room, watch)
+    while await newcomer.take_over_dead() == 0:
+        watch.seconds += 1
+    assert watch.seconds - started <= LEASE / 2
+
+
+async def test_after_an_outage_nobody_is_buried_who_beats_again(room: Any, leases: Leases, watch: Watch) -> None:
+    """Nobody could beat while the database was away: that every beat is old proves nothing."""
+    for name in ("sender-1", "sender-2"):
+        await leases.enter(name)
+    message = await room.add(status=Status.SENDING)
+    assert await look_for(leases, watch, 3) == 0
+    watch.seconds += 30  # the outage: no look succeeded
+    for name in ("sender-1", "sender-2"):
+        await silence(room, name, 30)
+    assert await look_for(leases, watch, 3) == 0
+    assert await leases.beat("sender-1")
+    assert await look_for(leases, watch, 20) == 0
+    assert await room.status(message) is Status.SENDING
+
+
+async def test_who_was_taken_for_dead_learns_it_and_cannot_record(room: Any, leases: Leases, watch: Watch) -> None:
+    await dead_sender(room, leases)
+    message = await room.add(status=Status.SENDING)
+    await room.put_on_wire(message)
+    await look_for(leases, watch, LEASE)
+    assert not await leases.beat("sender-1")
+    assert await room.move(message, Status.SENDING, "claimed", lease="sender-2")
+    late = Change(message, Status.SENT, "sent", NOW, {}, {"sent_at": NOW}, lease="sender-1")
+    assert await room.ledger.record([late]) == [False]
+    assert (await room.row(message)).lease == "sender-2"
+
+
+async def test_who_leaves_gives_everything_back(room: Any, leases: Leases) -> None:
+    await leases.enter("sender-1")
+    await leases.enter("sender-2")
+    unmarked, marked = await room.add(status=Status.SENDING), await room.add(status=Status.SENDING)
+    await room.put_on_wire(marked)
+    another = await room.add(status=Status.SENDING, lease="sender-2")
+    await leases.leave("sender-1")
+    statuses = [await room.status(message) for message in (unmarked, marked, another)]
+    assert statuses == [Status.SCHEDULED, Status.IN_DOUBT, Status.SENDING]
+    assert not await leases.beat("sender-1")
+
+
+async def test_what_is_given_back_wakes_the_senders(room: Any, leases: Leases) -> None:
+    await leases.enter("sender-1")
+    await room.add(status=Status.SENDING)
+    async with room.db.woken() as woken:
+        await leases.beat("sender-1")
+        assert not woken.is_set()
+        await leases.leave("sender-1")
+        assert woken.is_set()
+
+
+async def test_a_lease_of_nobody_known_is_taken_over_at_once(room: Any, leases: Leases) -> None:
+    """What it had on its wires nobody can say: it may have been any."""
+    await leases.enter("sender-2")
+    message = await room.add(status=Status.SENDING, lease="sender-1")
+    assert await leases.take_over_dead() == 1
+    assert await room.status(message) is Status.IN_DOUBT
+
+
+async def test_a_single_process_that_starts_takes_everything(room: Any, leases: Leases) -> None:
+    await leases.enter("sender-1")
+    messages = [await room.add(status=Status.SENDING) for _ in range(2)]
+    await room.put_on_wire(messages[1])
+    assert await leases.take_over_all() == 2
+    assert [await room.status(message) for message in messages] == [Status.SCHEDULED, Status.IN_DOUBT]
+    assert await leases.take_over_all() == 0
+
+
+async def test_two_who_take_over_share_the_work(room: Any, leases: Leases, watch: Watch) -> None:
+    await room.add_rows([room.row_of(status=Status.SENDING) for _ in range(20)])
+    other = new_leases(room, watch)
+    taken = await asyncio.gather(leases.take_over_dead(), other.take_over_dead())
+    taken.append(await leases.take_over_dead())
+    assert sum(taken) == 20
+
+
+async def test_a_message_that_somebody_else_holds_just_now_is_taken_next_time(postgres_room: Any, watch: Watch) -> None:
+    leases = new_leases(postgres_room, watch)
+    begun, waiting = await postgres_room.add(status=Status.SENDING), await postgres_room.add(status=Status.SENDING)
+    await postgres_room.put_on_wire(begun)
+    async with postgres_room.db.write() as conn:
+        await conn.execute(text("SELECT id FROM messages FOR UPDATE"))
+        assert await leases.take_over_dead() == 0
+    assert await leases.take_over_dead() == 2
+    assert await postgres_room.status(waiting) is Status.SCHEDULED
+    assert await postgres_room.status(begun) is Status.IN_DOUBT, "what its sender had marked is not forgotten"
+
+
+async def test_the_dead_are_forgotten_once_they_hold_nothing(room: Any, leases: Leases, watch: Watch) -> None:
+    await dead_sender(room, leases)
+    await room.add(status=Status.SENDING)
+    await look_for(leases, watch, LEASE)
+    async with room.db.read() as conn:
+        assert (await conn.execute(select(senders.c.id))).all() == []
+
+
+async def test_a_failure_report_beats_the_take_over(room: Any, leases: Leases) -> None:
+    message = await room.add(status=Status.SENDING)
+    await room.put_on_wire(message)
+    await room.move(message, Status.UNDELIVERED, "bounced", reason="userunknown")
+    assert await leases.take_over_dead() == 0
+    assert await room.status(message) is Status.UNDELIVERED

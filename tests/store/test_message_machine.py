@@ -1,0 +1,327 @@
+"""Whatever happens in whatever order: messages on a database do what a plain model of them does."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy import select
+
+from bounce_handler.classifying import classify_reply
+from config.values import InDoubt
+from core.kinds import Kind
+from core.mail import Recipient
+from core.messages import Change, Message
+from core.ports import Candidate, Claim
+from core.retry import Schedule
+from core.statuses import BOUNCEABLE, CANCELLABLE, FINAL, Status
+from mailer.outcomes import OutcomeRules, change_for
+from mailer.transport import Accepted, Lost, Outcome, Refused
+from store import schema
+from store.chores import StoredChores
+from store.engine import Database
+from store.leases import Leases
+from store.outbox import StoredOutbox
+from store.tables import events, institutions, messages, search_terms, senders, suppressions
+
+INTERVALS = [60, 300, 3600]
+SENDERS = ["sender-1", "sender-2"]
+CLAIMABLE = {Status.SCHEDULED, Status.DEFERRED, Status.IN_DOUBT}
+EXPIRING = {Status.HELD, Status.SCHEDULED, Status.DEFERRED}
+
+ACCEPTED = Accepted(250, "2.0.0 Ok")
+FULL = Refused(452, "4.2.2 full", "rcpt")
+UNKNOWN = Refused(550, "5.1.1 user unknown", "rcpt")
+CUT_EARLY = Lost("cut", "mail")
+CUT_LATE = Lost("cut", "data", in_doubt=True)
+
+
+@dataclass
+class Mail:
+    """The plain model of a message."""
+
+    kind: Kind
+    status: Status
+    secret: bool
+    ready_at: datetime | None
+    waits_for: str | None = None
+    expires_at: datetime | None = None
+    lease: str | None = None
+    marked: bool = False
+    attempts: int = 0
+    troubles: int = 0
+    first_at: datetime | None = None
+
+    def become(self, status: Status, ready_at: datetime | None = None) -> None:
+        self.status, self.ready_at = status, ready_at
+        self.lease, self.marked = None, False
+        if status in FINAL:
+            self.secret = False
+
+    def tried(self, now: datetime) -> None:
+        self.attempts += 1
+        self.first_at = self.first_at or now
+
+    def wait(self, now: datetime) -> datetime | None:
+        assert self.first_at is not None
+        at = now + timedelta(seconds=INTERVALS[min(self.troubles, len(INTERVALS) - 1)])
+        self.troubles += 1
+        return at if at <= self.first_at + timedelta(hours=72) else None
+
+    def doubt(self, now: datetime) -> None:
+        self.tried(now)
+        at: datetime | None = None
+        if self.kind is not Kind.GUIDE:
+            at = now if self.attempts == 1 else self.wait(now)
+        self.secret = self.secret and at is not None
+        self.become(Status.IN_DOUBT, at)
+
+
+class Policy:
+    def decide(self, candidate: Candidate, now: datetime) -> Claim:
+        return Claim()
+
+
+class Machine(RuleBasedStateMachine):
+    """Rules act on the database and on the model; the invariant compares them."""
+
+    mails = Bundle("mails")
+
+    def __init__(self, url: str, room_type: Any) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.db = Database(url)
+        self.room = room_type(self.db)
+        self.model: dict[str, Mail] = {}
+        schedule = Schedule(INTERVALS)
+        self.rules_of_outcomes = OutcomeRules(schedule, classify_reply, InDoubt().waits, self.room.timing.settles_at)
+        self.outbox = StoredOutbox(self.db, self.room.ledger, self.room.cipher, Policy(), self.room.clock)
+        self.leases = Leases(self.db, self.room.ledger, self.room.clock, schedule, InDoubt())
+        self.chores = StoredChores(self.db, self.room.ledger)
+        self.run(self.begin())
+
+    async def begin(self) -> None:
+        await schema.upgrade(self.db)
+        async with self.db.write() as conn:
+            for table in (events, suppressions, messages, search_terms, institutions, senders):
+                await conn.execute(table.delete())
+        for sender in SENDERS:
+            await self.leases.enter(sender)
+
+    def run(self, work: Any) -> Any:
+        return self.runner.run(work)
+
+    def teardown(self) -> None:
+        self.run(self.outbox.close())
+        self.run(self.db.close())
+        self.runner.close()
+
+    @property
+    def now(self) -> datetime:
+        now: datetime = self.room.clock.now()
+        return now
+
+    def record(self, change: Change) -> bool:
+        return bool(self.run(self.room.ledger.record([change]))[0])
+
+    @rule(
+        target=mails, kind=st.sampled_from([Kind.REJECTION, Kind.PASSWORD_RESET]), hours=st.none() | st.integers(1, 50)
+    )
+    def publish(self, kind: Kind, hours: int | None) -> str:
+        expires_at = None if hours is None else self.now + timedelta(hours=hours)
+        message: str = self.run(self.room.add(kind, ready_at=self.now, expires_at=expires_at))
+        self.model[message] = Mail(kind, Status.SCHEDULED, secret=False, ready_at=self.now, expires_at=expires_at)
+        return message
+
+    @rule(target=mails)
+    def publish_pre_check(self) -> str:
+        message: str = self.run(self.room.add(Kind.PRE_CHECK, ready_at=self.now))
+        self.model[message] = Mail(Kind.PRE_CHECK, Status.SCHEDULED, secret=False, ready_at=self.now)
+        return message
+
+    @rule(target=mails, pre_check=mails)
+    def publish_guide(self, pre_check: str) -> str:
+        """Waits for a pre-check that is open; for any other mail it waits for good."""
+        status = self.model[pre_check].status
+        waits = None if status in FINAL else pre_check
+        message: str = self.run(self.room.add(Kind.GUIDE, Status.HELD, waits_for=waits))
+        self.model[message] = Mail(Kind.GUIDE, Status.HELD, secret=True, ready_at=None, waits_for=waits)
+        return message
+
+    @rule(sender=st.sampled_from(SENDERS), most=st.sampled_from([1, 100]))
+    def claim(self, sender: str, most: int) -> None:
+        claimed = {message.id for message in self.run(self.outbox.claim(sender, most))}
+        ready = {
+            one
+            for one, mail in self.model.items()
+            if mail.status in CLAIMABLE and mail.ready_at is not None and mail.ready_at <= self.now
+        }
+        assert claimed <= ready
+        assert len(claimed) == min(most, len(ready))
+        for one in claimed:
+            self.model[one] = replace(self.model[one], status=Status.SENDING, ready_at=None, lease=sender)
+
+    @rule(one=mails, sender=st.sampled_from(SENDERS))
+    def mark(self, one: str, sender: str) -> None:
+        mail = self.model[one]
+        marked = self.run(self.outbox.note(sender, {*self.wire(sender), one}, [one], []))
+        assert marked == ({one} if mail.lease == sender else set())
+        if not marked:
+            self.run(self.outbox.note(sender, self.wire(sender), [], []))
+        mail.marked = mail.marked or mail.lease == sender
+
+    def wire(self, sender: str) -> set[str]:
+        return {one for one, mail in self.model.items() if mail.lease == sender and mail.marked}
+
+    @rule(
+        one=mails,
+        sender=st.sampled_from(SENDERS),
+        outcome=st.sampled_from([ACCEPTED, FULL, UNKNOWN, CUT_EARLY, CUT_LATE]),
+    )
+    def end_a_try(self, one: str, sender: str, outcome: Outcome) -> None:
+        mail = self.model[one]
+        change = change_for(as_message(one, mail), outcome, self.rules_of_outcomes, sender, self.now)
+        wire = self.wire(sender) - {one}
+        if change.alone:
+            recorded = one in self.run(self.outbox.note(sender, wire, [], [change]))
+        else:
+            recorded = self.record(change)
+            self.run(self.outbox.note(sender, wire, [], []))
+        assert recorded is (mail.lease == sender)
+        if mail.lease != sender:
+            return
+        if outcome is CUT_LATE:
+            mail.doubt(self.now)
+            return
+        mail.tried(self.now)
+        if outcome in (FULL, CUT_EARLY):
+            at = mail.wait(self.now)
+            mail.become(Status.UNDELIVERED if at is None else Status.DEFERRED, at)
+        else:
+            mail.become(Status.SENT if outcome is ACCEPTED else Status.UNDELIVERED)
+        self.ask_gates(one)
+
+    @rule(one=mails)
+    def bounce(self, one: str) -> None:
+        mail = self.model[one]
+        bounced = self.record(Change(one, Status.UNDELIVERED, "bounced", self.now, {}, {"reason": "userunknown"}))
+        assert bounced is (mail.status in BOUNCEABLE)
+        if bounced:
+            mail.become(Status.UNDELIVERED)
+            self.ask_gates(one)
+
+    @rule(one=mails)
+    def report_delivery(self, one: str) -> None:
+        mail = self.model[one]
+        sources = frozenset({Status.IN_DOUBT})
+        values = {"sent_at": self.now}
+        change = Change(one, Status.SENT, "delivery-reported", self.now, {}, values, sources=sources)
+        assert self.record(change) is (mail.status is Status.IN_DOUBT)
+        if mail.status is Status.IN_DOUBT:
+            mail.become(Status.SENT)
+            self.ask_gates(one)
+
+    @rule(one=mails)
+    def withdraw(self, one: str) -> None:
+        mail = self.model[one]
+        withdrawn = self.record(Change(one, Status.CANCELLED, "cancelled", self.now, {}, {"reason": "withdrawn"}))
+        assert withdrawn is (mail.status in CANCELLABLE)
+        if withdrawn:
+            mail.become(Status.CANCELLED)
+            self.ask_gates(one)
+
+    @rule(sender=st.sampled_from(SENDERS))
+    def die(self, sender: str) -> None:
+        self.run(self.leases.leave(sender))
+        self.run(self.leases.enter(sender))
+        for mail in self.model.values():
+            if mail.lease == sender:
+                self.give_back(mail)
+
+    def give_back(self, mail: Mail) -> None:
+        if mail.marked:
+            mail.doubt(self.now)
+        else:
+            mail.become(Status.SCHEDULED, self.now)
+
+    @rule(minutes=st.sampled_from([1, 5, 60, 24 * 60]))
+    def pass_time(self, minutes: int) -> None:
+        self.room.clock.leap_to(self.now + timedelta(minutes=minutes))
+
+    @rule()
+    def expire(self) -> None:
+        due = [
+            mail
+            for mail in self.model.values()
+            if mail.status in EXPIRING and mail.expires_at is not None and mail.expires_at <= self.now
+        ]
+        assert self.run(self.chores.expire_due(self.now)) == len(due)
+        for mail in due:
+            mail.become(Status.EXPIRED)
+
+    def ask_gates(self, pre_check: str) -> None:
+        end = self.model[pre_check]
+        if end.kind is not Kind.PRE_CHECK or end.status not in FINAL:
+            return
+        for mail in self.model.values():
+            if mail.waits_for != pre_check or mail.status not in CANCELLABLE:
+                continue
+            if end.status is not Status.SENT:
+                mail.become(Status.CANCELLED)
+            elif mail.status is Status.HELD:
+                mail.become(Status.SCHEDULED, self.room.timing.guide_due(self.now, "35"))
+
+    @invariant()
+    def the_database_agrees(self) -> None:
+        for row, last in self.run(self.rows()):
+            mail = self.model[row.id]
+            found = (row.status, row.ready_at, row.lease, row.attempts, row.secret is not None)
+            expected = (mail.status, mail.ready_at, mail.lease, mail.attempts, mail.secret)
+            assert found == expected, row.id
+            assert last in (None, row.status)
+
+    async def rows(self) -> list[Any]:
+        """Each message with the status that its last event tells."""
+        newest = select(events.c.status).where(events.c.message_id == messages.c.id)
+        newest = newest.order_by(events.c.id.desc()).limit(1)
+        async with self.db.read() as conn:
+            found = (await conn.execute(select(messages, newest.scalar_subquery().label("told")))).all()
+        return [(row, row.told) for row in found]
+
+
+def as_message(message_id: str, mail: Mail) -> Message:
+    return Message(
+        id=message_id,
+        kind=mail.kind,
+        status=mail.status,
+        recipient=Recipient("soumu@example.jp"),
+        institution=None,
+        data={},
+        message_id_header="<x@example.jp>",
+        attempts=mail.attempts,
+        troubles=mail.troubles,
+        first_attempt_at=mail.first_at,
+        expires_at=mail.expires_at,
+    )
+
+
+@pytest.mark.parametrize(("fixture", "examples"), [("sqlite_url", 40), ("postgres_url", 10)])
+def test_messages_do_what_the_model_does(
+    request: pytest.FixtureRequest, make_room: Any, fixture: str, examples: int
+) -> None:
+    url = request.getfixturevalue(fixture)
+    run_state_machine_as_test(
+        lambda: Machine(url, make_room),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        ),
+    )
