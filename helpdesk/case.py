@@ -1,0 +1,72 @@
+"""One call: everything that decides which procedure is told, and in which words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from core.kinds import Kind
+from helpdesk.facts import ApplicationFacts, InstitutionFacts, MessageFacts, PrefectureFacts, WrongPrefecture
+from helpdesk.standing import Reading, Standing, latest, read
+from helpdesk.vocabulary import Desk, Symptom
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The facts of a call, read. `desk` is the one that the chosen procedure names.
+
+    `refused` is the kind of a mail that somebody wanted to send again, `issued_before` an account-issue that was
+    published twice.
+    """
+
+    facts: InstitutionFacts
+    prefecture: PrefectureFacts
+    today: date
+    reading: Reading
+    symptom: Symptom | None = None
+    desk: Desk = Desk.PREFECTURE
+    refused: Kind | None = None
+    issued_before: bool = False
+
+    @property
+    def standing(self) -> Standing:
+        """How the institution's account issuing stands."""
+        return self.reading.standing
+
+    @property
+    def application(self) -> ApplicationFacts | None:
+        """The application that decides."""
+        return self.reading.application
+
+    def message(self, kind: Kind) -> MessageFacts | None:
+        """The newest mail of this kind: of the deciding application, else of the institution."""
+        own = latest(self.application, kind) if self.application is not None else None
+        others = (message for message in self.facts.messages if message.kind is kind)
+        return own or max(others, key=lambda message: message.created_at, default=None)
+
+    @property
+    def trouble_on(self) -> date | None:
+        """The first day of the trouble procedure, counted from the application (rule 64, contract section 8)."""
+        if self.application is None:
+            return None
+        return self.application.received_on + timedelta(days=self.prefecture.trouble_day)
+
+    @property
+    def long_overdue(self) -> bool:
+        """Whether that day has come."""
+        return self.trouble_on is not None and self.trouble_on <= self.today
+
+
+def open_case(
+    facts: InstitutionFacts,
+    prefecture: PrefectureFacts,
+    today: date,
+    symptom: Symptom | None = None,
+    refused: Kind | None = None,
+    *,
+    issued_before: bool = False,
+) -> Case:
+    """Read the facts. Raises `WrongPrefecture` for the settings of another prefecture than the institution's."""
+    if facts.prefecture is not None and prefecture.code != facts.prefecture:
+        raise WrongPrefecture(facts.prefecture, prefecture.code)
+    return Case(facts, prefecture, today, read(facts), symptom, Desk.PREFECTURE, refused, issued_before)

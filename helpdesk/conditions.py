@@ -1,0 +1,183 @@
+"""The named conditions under which a line of the texts is said. `texts/README.md` explains them to editors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from core.jobs import Note
+from core.jst import tokyo_date
+from core.kinds import Account, InstitutionType, Kind, Route
+from core.statuses import Status
+from helpdesk.case import Case
+from helpdesk.desks import desk_for
+from helpdesk.standing import UNSENT, Standing
+from helpdesk.vocabulary import Desk, ReportStatus, Symptom
+
+Predicate: TypeAlias = Callable[[Case], bool]
+
+_ASKED_FOR_INSURANCE_NUMBER = (InstitutionType.HOSPITAL, InstitutionType.CLINIC)  # rule 148
+
+
+def _symptom(symptom: Symptom) -> Predicate:
+    return lambda case: case.symptom is symptom
+
+
+def _standing(standing: Standing) -> Predicate:
+    return lambda case: case.standing is standing
+
+
+def _refused(kind: Kind) -> Predicate:
+    return lambda case: case.refused is kind
+
+
+def _status(kind: Kind, status: Status) -> Predicate:
+    def holds(case: Case) -> bool:
+        message = case.message(kind)
+        return message is not None and message.status is status
+
+    return holds
+
+
+def _exists(kind: Kind) -> Predicate:
+    return lambda case: case.message(kind) is not None
+
+
+def _unsent(kind: Kind) -> Predicate:
+    def holds(case: Case) -> bool:
+        message = case.message(kind)
+        return message is not None and message.status in UNSENT
+
+    return holds
+
+
+def _due_known(kind: Kind) -> Predicate:
+    """A day can be named: the mail waits for its due time, not for a gate or a retry."""
+
+    def holds(case: Case) -> bool:
+        message = case.message(kind)
+        return message is not None and message.status is Status.SCHEDULED and message.due_at is not None
+
+    return holds
+
+
+def _mailbox_full(kind: Kind) -> Predicate:
+    def holds(case: Case) -> bool:
+        message = case.message(kind)
+        return message is not None and message.mailbox_full and message.status is not Status.SENT
+
+    return holds
+
+
+def _route(route: Route) -> Predicate:
+    return lambda case: case.application is not None and case.application.route is route
+
+
+def _decided(note: str) -> Predicate:
+    return lambda case: case.application is not None and note in (case.application.decided_rule or "").split(",")
+
+
+def _report_status(status: ReportStatus) -> Predicate:
+    return lambda case: case.facts.reporting is not None and case.facts.reporting.status is status
+
+
+def _desk(desk: Desk) -> Predicate:
+    return lambda case: case.desk is desk
+
+
+def _login_id_desk(desk: Desk) -> Predicate:
+    return lambda case: desk_for(Symptom.UNKNOWN_LOGIN_ID, case.prefecture) is desk
+
+
+def _approved(case: Case) -> bool:
+    return case.application is not None and case.application.approved_on is not None
+
+
+def _had_account(case: Case) -> bool:
+    return case.application is not None and case.application.account in (Account.UNPERMITTED, Account.PERMITTED)
+
+
+def _guide_link_expired(case: Case) -> bool:
+    guide = case.message(Kind.GUIDE)
+    return guide is not None and guide.expires_at is not None and tokyo_date(guide.expires_at) < case.today
+
+
+def _before_period(case: Case) -> bool:
+    return case.prefecture.period is not None and case.today < case.prefecture.period.start
+
+
+def _after_period(case: Case) -> bool:
+    return case.prefecture.period is not None and case.today > case.prefecture.period.end
+
+
+def _in_period(case: Case) -> bool:
+    return case.prefecture.period is not None and not _before_period(case) and not _after_period(case)
+
+
+def _no_last_year_data(case: Case) -> bool:
+    return case.facts.reporting is not None and case.facts.reporting.last_year_data is False
+
+
+def _insurance_number_asked(case: Case) -> bool:
+    return case.prefecture.insurance_prefix is not None and case.facts.type in _ASKED_FOR_INSURANCE_NUMBER
+
+
+def _prefecture_contact_missing(case: Case) -> bool:
+    return case.desk is Desk.PREFECTURE and case.prefecture.contact is None
+
+
+CONDITIONS: Mapping[str, Predicate] = {
+    **{f"symptom-{symptom}": _symptom(symptom) for symptom in Symptom},
+    **{f"standing-{standing}": _standing(standing) for standing in Standing},
+    **{f"refused-{kind}": _refused(kind) for kind in Kind},
+    **{f"{kind}-{status}": _status(kind, status) for kind in Kind for status in Status},
+    **{f"{kind}-exists": _exists(kind) for kind in Kind},
+    **{f"{kind}-unsent": _unsent(kind) for kind in Kind},
+    **{f"{kind}-due-known": _due_known(kind) for kind in Kind},
+    **{f"{kind}-mailbox-full": _mailbox_full(kind) for kind in Kind},
+    **{f"route-{route}": _route(route) for route in Route},
+    **{f"report-{status}": _report_status(status) for status in ReportStatus},
+    **{f"desk-{desk}": _desk(desk) for desk in Desk},
+    **{f"login-id-at-{desk}": _login_id_desk(desk) for desk in Desk},
+    Note.NO_MAIL_PERMITTED: _decided(Note.NO_MAIL_PERMITTED),
+    Note.NO_MAIL_PREFECTURE_TELLS: _decided(Note.NO_MAIL_PREFECTURE_TELLS),
+    "institution-known": lambda case: case.facts.known and case.facts.name is not None,
+    "prefecture-known": lambda case: case.prefecture.name is not None,
+    "applied": lambda case: case.application is not None,
+    "approved": _approved,
+    "had-account": _had_account,
+    "before-trouble-day": lambda case: case.application is not None and not case.long_overdue,
+    "from-trouble-day": lambda case: case.long_overdue,
+    "issued-before": lambda case: case.issued_before,
+    "newer-application": lambda case: case.reading.newer is not None,
+    "newer-rejected": lambda case: case.reading.newer_rejected,
+    "earlier-guide": lambda case: case.reading.earlier_guide is not None,
+    "guide-link-expired": _guide_link_expired,
+    "pharmacy": lambda case: case.facts.type is InstitutionType.PHARMACY,
+    "period-known": lambda case: case.prefecture.period is not None,
+    "before-period": _before_period,
+    "in-period": _in_period,
+    "after-period": _after_period,
+    "no-last-year-data": _no_last_year_data,
+    "paper-refused": lambda case: case.prefecture.paper_accepted is False,
+    "insurance-number-asked": _insurance_number_asked,
+    "prefecture-contact-missing": _prefecture_contact_missing,
+    "local-notice": lambda case: case.prefecture.notice is not None,
+}
+
+_SAYS: Mapping[Standing, str] = {
+    Standing.GUIDE_SENT: "guide-sent",
+    Standing.GUIDE_UNDELIVERED: "guide-undelivered",
+    Standing.GUIDE_MAILBOX_FULL: "guide-undelivered",
+    Standing.GUIDE_IN_DOUBT: "guide-in-doubt",
+    Standing.CONFIRM_SENT: "existing-user-confirm-sent",
+    Standing.CONFIRM_WAITING: "existing-user-confirm-exists",
+    Standing.CONFIRM_FAILED: "existing-user-confirm-exists",
+}
+
+IMPLIED: Mapping[str, frozenset[str]] = {
+    f"standing-{standing}": frozenset({"applied", _SAYS[standing]} if standing in _SAYS else {"applied"})
+    for standing in Standing
+    if standing is not Standing.NOTHING_KNOWN
+}
+"""What holds besides, where a condition holds."""

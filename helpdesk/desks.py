@@ -1,0 +1,35 @@
+"""Which of the two desks answers a question, and how it is reached (rules 115, 124-130)."""
+
+from __future__ import annotations
+
+from core.mail import Contact
+from helpdesk.facts import PrefectureFacts
+from helpdesk.vocabulary import Desk, Symptom
+
+_SECRETARIAT_ANSWERS = frozenset(
+    {
+        Symptom.RESET_MAIL_NOT_ARRIVED,  # rule 112
+        Symptom.SSO_ERROR,
+        Symptom.HOME_SCREEN_NOT_SHOWN,
+        Symptom.WHICH_SYSTEM,
+    },
+)
+"""Everything else is the prefecture's (rule 129), unless its settings say otherwise."""
+
+
+def desk_for(question: Symptom, prefecture: PrefectureFacts) -> Desk:
+    """The desk that answers this question in this prefecture."""
+    usual = Desk.SECRETARIAT if question in _SECRETARIAT_ANSWERS else Desk.PREFECTURE
+    return prefecture.desks.get(question, usual)
+
+
+def contact_of(desk: Desk, prefecture: PrefectureFacts) -> Contact:
+    """How the desk is reached; the secretariat stands in for a prefecture without a contact."""
+    if desk is Desk.SECRETARIAT or prefecture.contact is None:
+        return prefecture.secretariat
+    return prefecture.contact
+
+
+def contact_text(contact: Contact) -> str:
+    """Name, telephone and mail on one line, as the source documents write them (rule 130)."""
+    return f"{contact.name} ({contact.phone}、又は{contact.email})"

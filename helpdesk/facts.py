@@ -1,0 +1,129 @@
+"""What is known when somebody calls, apart from where it is kept.
+
+Moments are aware; days are those of Asia/Tokyo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from core.errors import TodokeError
+from core.kinds import Account, InstitutionType, Kind, Route
+from core.mail import Contact
+from core.masking import mask_email
+from core.reports import Reason
+from core.statuses import Status
+from helpdesk.vocabulary import Desk, ReportStatus, Symptom
+
+_MAILBOX_FULL_CODES = frozenset({"4.2.2", "5.2.2"})  # RFC 3463 section 3.3
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """One mail. `status_at` is when it came to its present status."""
+
+    id: str
+    kind: Kind
+    status: Status
+    email: str
+    created_at: datetime
+    status_at: datetime
+    settled: bool = False
+    due_at: datetime | None = None
+    sent_at: datetime | None = None
+    expires_at: datetime | None = None
+    reason: str | None = None
+    enhanced_code: str | None = None
+
+    @property
+    def email_masked(self) -> str:
+        """The address as every reader may see it."""
+        return mask_email(self.email)
+
+    @property
+    def mailbox_full(self) -> bool:
+        """Whether a full mailbox stands in its way (rule 82), also when retries ran out over it."""
+        return self.reason == Reason.MAILBOXFULL or self.enhanced_code in _MAILBOX_FULL_CODES
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationFacts:
+    """One ユーザ登録申請. `decided_rule` is the note of an account-issue from which no mail follows."""
+
+    id: str
+    route: Route
+    account: Account | None
+    received_on: date
+    created_at: datetime
+    approved_on: date | None = None
+    decided_rule: str | None = None
+    messages: tuple[MessageFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportingFacts:
+    """The report of the current fiscal year. `last_year_data` is None where nobody said."""
+
+    status: ReportStatus
+    as_of: datetime
+    last_year_data: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstitutionFacts:
+    """報告機関 as far as known. `messages` are those that belong to no application, such as reminders."""
+
+    code: str
+    name: str | None
+    type: InstitutionType | None
+    prefecture: str | None  # "01" to "47"
+    known: bool = True
+    applications: tuple[ApplicationFacts, ...] = ()
+    messages: tuple[MessageFacts, ...] = ()
+    reporting: ReportingFacts | None = None
+
+    @classmethod
+    def unknown(cls, code: str) -> InstitutionFacts:
+        """An institution of which no job and no report was ever heard."""
+        return cls(code, name=None, type=None, prefecture=None, known=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPeriod:
+    """定期報告期間, both days included (rules 66, 70)."""
+
+    start: date
+    end: date
+
+
+@dataclass(frozen=True, slots=True)
+class PrefectureFacts:
+    """What differs between prefectures (section T of the rules).
+
+    `code` and `contact` are None where the prefecture is not known: the secretariat answers then. `desks` says which
+    desk answers a symptom, where it is not the usual one (rule 115). `paper_accepted` is None where nobody said.
+    """
+
+    code: str | None
+    name: str | None
+    contact: Contact | None
+    secretariat: Contact
+    desks: Mapping[Symptom, Desk] = field(default_factory=dict)
+    issue_weeks: tuple[int, int] = (1, 2)
+    trouble_day: int = 21
+    address_change_weeks: tuple[int, int] = (1, 2)
+    paper_accepted: bool | None = None
+    insurance_prefix: str | None = None
+    period: ReportPeriod | None = None
+    notice: str | None = None  # a sentence of its own under every procedure (rule 170)
+
+
+class WrongPrefecture(TodokeError, ValueError):
+    """The settings of one prefecture were handed in for another's institution (rule 132)."""
+
+    def __init__(self, institution: str, settings: str | None) -> None:
+        self.institution = institution
+        self.settings = settings
+        super().__init__(f"an institution of prefecture {institution} is not answered with the settings of {settings}")

@@ -1,0 +1,156 @@
+"""Finds what an editor of the texts got wrong, before a caller hears it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from core.errors import ConfigurationError
+from helpdesk.conditions import CONDITIONS, IMPLIED
+from helpdesk.placeholders import PLACEHOLDERS
+from helpdesk.vocabulary import Desk, Symptom
+from helpdesk.wording import (
+    BUILT_IN,
+    COMMON,
+    PLACEHOLDER,
+    PREFECTURES,
+    SUMMARY,
+    Term,
+    Texts,
+    parse_terms,
+    read_texts,
+    text_files,
+)
+
+_PREFECTURE_CODES = frozenset(f"{number:02}" for number in range(1, 48))
+_NOT_TEXTS = frozenset({"README.md", PREFECTURES})
+
+_WORDS = ("version", "title", "who")
+_LISTS = ("steps", "urls", "not_possible")
+_DESKS = (*Desk, *Symptom)
+
+
+def load_texts(folder: Path | None = None) -> Texts:
+    """The built-in texts, those in `folder` over them. Raises ConfigurationError with every fault found."""
+    problems = check(folder)
+    if problems:
+        raise ConfigurationError("the helpdesk's texts cannot be used:\n" + "\n".join(problems))
+    return read_texts(folder)
+
+
+def check(folder: Path | None = None, *, built_in: Path = BUILT_IN) -> list[str]:
+    """Every fault of the texts, one line each: the file, the place in it, what to do."""
+    problems = list(_check_root(built_in))
+    problems += [f"{name}: is missing" for name in text_files() if not (built_in / name).is_file()]
+    if folder is not None:
+        problems += _check_root(folder)
+        problems += chain.from_iterable(_check_prefecture(home) for home in _entries(folder / PREFECTURES))
+    return problems
+
+
+def _check_prefecture(home: Path) -> Iterator[str]:
+    if home.name not in _PREFECTURE_CODES:
+        yield f"{PREFECTURES}/{home.name}: is no prefecture; they are 01 to 47"
+        return
+    yield from (f"{PREFECTURES}/{home.name}/{problem}" for problem in _check_root(home))
+
+
+def _check_root(root: Path) -> Iterator[str]:
+    for path in _entries(root):
+        if path.name in text_files():
+            yield from (f"{path.name}: {problem}" for problem in _check_file(path))
+        elif path.name not in _NOT_TEXTS:
+            yield f"{path.name}: is not a file that the helpdesk uses; its files are named after the procedures"
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
+
+
+def _check_file(path: Path) -> Iterator[str]:
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        yield f"is not TOML in UTF-8: {error}"
+        return
+    words, lists = _shape(path.name)
+    yield from _check_keys(raw, words, lists)
+    for key in lists:
+        yield from _check_list(key, raw.get(key, []))
+    yield from _check_first_say(path.name, raw)
+
+
+def _shape(name: str) -> tuple[Sequence[str], Sequence[str]]:
+    """The keys with one text each, and the keys with a list of lines."""
+    if name == SUMMARY:
+        return ("version",), ("sentences",)
+    return (("version",), ("steps",)) if name == COMMON else (_WORDS, _LISTS)
+
+
+def _check_keys(raw: Mapping[str, Any], words: Sequence[str], lists: Sequence[str]) -> Iterator[str]:
+    yield from (f"{key} is missing" for key in (*words, *lists) if key not in raw)
+    for key, value in raw.items():
+        if key == "desk" and "title" in words:
+            if value not in _DESKS:
+                yield "desk must be prefecture, secretariat or a symptom whose desk answers"
+        elif key in words:
+            if not (isinstance(value, str) and value.strip()):
+                yield f"{key} must be a text that says something"
+        elif key not in lists:
+            yield f"{key} is not known; allowed are {', '.join((*words, *lists))}"
+
+
+def _check_list(key: str, raw: object) -> Iterator[str]:
+    if not isinstance(raw, list):
+        yield f"{key} must be a list in [ ]"
+        return
+    for number, entry in enumerate(raw, start=1):
+        yield from (f"{key} no. {number}: {problem}" for problem in _check_line(entry))
+
+
+def _check_line(entry: object) -> Iterator[str]:
+    if isinstance(entry, str):
+        yield from _check_text(entry, ())
+    elif isinstance(entry, dict) and set(entry) == {"when", "text"} and all(isinstance(v, str) for v in entry.values()):
+        terms = parse_terms(entry["when"])
+        if not terms:
+            yield "when is empty; a line that is always said is written without it"
+        yield from (f"there is no condition {t.condition!r}" for t in terms if t.condition not in CONDITIONS)
+        yield from _check_text(entry["text"], terms)
+    else:
+        yield 'must be a text, or { when = "conditions", text = "..." }'
+
+
+def _check_text(text: str, terms: Sequence[Term]) -> Iterator[str]:
+    if not text.strip():
+        yield "says nothing"
+    if "{" in (rest := PLACEHOLDER.sub("", text)) or "}" in rest:
+        yield "has a brace that belongs to no placeholder"
+    given = _given(terms)
+    for name in PLACEHOLDER.findall(text):
+        if name not in PLACEHOLDERS:
+            yield f"there is no placeholder {{{name}}}"
+        elif (needs := PLACEHOLDERS[name].given_by) and not needs & given:
+            yield f"{{{name}}} is not always known; its line needs a condition such as {min(needs)}"
+
+
+def _given(terms: Sequence[Term]) -> frozenset[str]:
+    """The conditions that hold wherever the line is said."""
+    named = frozenset(term.condition for term in terms if term.holds)
+    return named.union(*(IMPLIED.get(condition, frozenset()) for condition in named))
+
+
+def _check_first_say(name: str, raw: Mapping[str, Any]) -> Iterator[str]:
+    """Every case must be told something."""
+    if name == SUMMARY and not _always_said(raw.get("sentences"), last=True):
+        yield "sentences: the last one must be said always, without when"
+    if name not in (SUMMARY, COMMON) and not _always_said(raw.get("steps")):
+        yield "steps: at least one must be said always, without when"
+
+
+def _always_said(raw: object, *, last: bool = False) -> bool:
+    lines = raw if isinstance(raw, list) else []
+    return any(isinstance(entry, str) for entry in (lines[-1:] if last else lines))

@@ -1,0 +1,164 @@
+"""What stands in braces in the texts: how it is filled, and which conditions see to it that it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TypeAlias
+
+from core.era import date_text
+from core.jst import tokyo_date
+from core.kinds import InstitutionType, Kind, Scheme
+from core.statuses import Status
+from helpdesk.case import Case
+from helpdesk.dates import day_text, span_text, weeks_text
+from helpdesk.desks import contact_of, contact_text, desk_for
+from helpdesk.facts import MessageFacts
+from helpdesk.vocabulary import Desk, Symptom
+
+Fill: TypeAlias = Callable[[Case], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """`fill` gives None where the fact is missing; each condition in `given_by` rules that out.
+
+    Without conditions it is always there.
+    """
+
+    fill: Fill
+    given_by: frozenset[str] = frozenset()
+
+
+def _day(pick: Callable[[Case], date | None]) -> Fill:
+    def fill(case: Case) -> str | None:
+        day = pick(case)
+        return None if day is None else day_text(day, case.today)
+
+    return fill
+
+
+def _of_message(kind: Kind, pick: Callable[[MessageFacts, date], str | None]) -> Fill:
+    def fill(case: Case) -> str | None:
+        message = case.message(kind)
+        return None if message is None else pick(message, case.today)
+
+    return fill
+
+
+def _moment(moment: datetime | None, today: date) -> str | None:
+    return None if moment is None else day_text(tokyo_date(moment), today)
+
+
+def _message_placeholders(kind: Kind) -> dict[str, Placeholder]:
+    name = kind.value.replace("-", "_")
+    always = frozenset(f"{kind}-{word}" for word in (*Status, "exists", "unsent", "due-known", "mailbox-full"))
+    sent = frozenset({f"{kind}-{Status.SENT}"})
+    return {
+        f"{name}_email": Placeholder(_of_message(kind, lambda m, _: m.email_masked), always),
+        f"{name}_label": Placeholder(_of_message(kind, lambda m, _: m.status.label(settled=m.settled)), always),
+        f"{name}_on": Placeholder(_of_message(kind, lambda m, today: _moment(m.status_at, today)), always),
+        f"{name}_sent_on": Placeholder(
+            _of_message(kind, lambda m, today: _moment(m.sent_at or m.status_at, today)),
+            sent,
+        ),
+        f"{name}_due_on": Placeholder(
+            _of_message(kind, lambda m, today: _moment(m.due_at, today)),
+            frozenset({f"{kind}-due-known"}),
+        ),
+    }
+
+
+def _received_on(case: Case) -> date | None:
+    return None if case.application is None else case.application.received_on
+
+
+def _approved_on(case: Case) -> date | None:
+    return None if case.application is None else case.application.approved_on
+
+
+def _issued_until(case: Case) -> date | None:
+    """The end of the usual time, from approval, or from the application where that is not known."""
+    start = _approved_on(case) or _received_on(case)
+    return None if start is None else start + timedelta(weeks=case.prefecture.issue_weeks[1])
+
+
+def _newer_received_on(case: Case) -> date | None:
+    return None if case.reading.newer is None else case.reading.newer.received_on
+
+
+def _earlier_guide_sent_on(case: Case) -> date | None:
+    guide = case.reading.earlier_guide
+    return None if guide is None else tokyo_date(guide.sent_at or guide.status_at)
+
+
+def _earlier_guide_email(case: Case) -> str | None:
+    return None if case.reading.earlier_guide is None else case.reading.earlier_guide.email_masked
+
+
+def _guide_expires_on(case: Case) -> date | None:
+    guide = case.message(Kind.GUIDE)
+    return None if guide is None or guide.expires_at is None else tokyo_date(guide.expires_at)
+
+
+def _period_start(case: Case) -> str | None:
+    return None if case.prefecture.period is None else date_text(case.prefecture.period.start)
+
+
+def _period_end(case: Case) -> str | None:
+    return None if case.prefecture.period is None else date_text(case.prefecture.period.end)
+
+
+def _report_as_of(case: Case) -> date | None:
+    return None if case.facts.reporting is None else tokyo_date(case.facts.reporting.as_of)
+
+
+def _scheme(case: Case) -> str:
+    return Scheme.default_for(case.facts.type or InstitutionType.HOSPITAL).label
+
+
+def _login_id_desk(case: Case) -> Desk:
+    return desk_for(Symptom.UNKNOWN_LOGIN_ID, case.prefecture)
+
+
+_APPLIED = frozenset(
+    {"applied", "approved", "before-trouble-day", "from-trouble-day", "route-self", "route-prefecture"}
+)
+_PERIOD = frozenset({"period-known", "before-period", "in-period", "after-period"})
+_REPORTING = frozenset({"report-not-started", "report-in-progress", "report-reported"})
+_EARLIER = frozenset({"earlier-guide"})
+
+_BY_KIND = {name: placeholder for kind in Kind for name, placeholder in _message_placeholders(kind).items()}
+
+PLACEHOLDERS: Mapping[str, Placeholder] = {
+    "contact": Placeholder(lambda case: contact_text(contact_of(case.desk, case.prefecture))),
+    "secretariat": Placeholder(lambda case: contact_text(case.prefecture.secretariat)),
+    "prefecture_contact": Placeholder(lambda case: contact_text(contact_of(Desk.PREFECTURE, case.prefecture))),
+    "login_id_desk": Placeholder(lambda case: _login_id_desk(case).label),
+    "login_id_contact": Placeholder(lambda case: contact_text(contact_of(_login_id_desk(case), case.prefecture))),
+    "scheme": Placeholder(_scheme),
+    "issue_weeks": Placeholder(lambda case: weeks_text(case.prefecture.issue_weeks)),
+    "address_change_weeks": Placeholder(lambda case: weeks_text(case.prefecture.address_change_weeks)),
+    "trouble_span": Placeholder(lambda case: span_text(case.prefecture.trouble_day)),
+    "institution_name": Placeholder(lambda case: case.facts.name, frozenset({"institution-known"})),
+    "prefecture_name": Placeholder(lambda case: case.prefecture.name, frozenset({"prefecture-known"})),
+    "institution_code": Placeholder(lambda case: case.facts.code),
+    "received_on": Placeholder(_day(_received_on), _APPLIED),
+    "issued_until_on": Placeholder(_day(_issued_until), _APPLIED),
+    "trouble_on": Placeholder(_day(lambda case: case.trouble_on), _APPLIED),
+    "approved_on": Placeholder(_day(_approved_on), frozenset({"approved"})),
+    "newer_received_on": Placeholder(_day(_newer_received_on), frozenset({"newer-application", "newer-rejected"})),
+    "earlier_guide_sent_on": Placeholder(_day(_earlier_guide_sent_on), _EARLIER),
+    "earlier_guide_email": Placeholder(_earlier_guide_email, _EARLIER),
+    "guide_expires_on": Placeholder(_day(_guide_expires_on), frozenset({"guide-link-expired"})),
+    "period_start_on": Placeholder(_period_start, _PERIOD),
+    "period_end_on": Placeholder(_period_end, _PERIOD),
+    "report_as_of_on": Placeholder(_day(_report_as_of), _REPORTING),
+    "insurance_prefix": Placeholder(
+        lambda case: case.prefecture.insurance_prefix,
+        frozenset({"insurance-number-asked"}),
+    ),
+    "local_notice": Placeholder(lambda case: case.prefecture.notice, frozenset({"local-notice"})),
+    **_BY_KIND,
+}

@@ -1,0 +1,42 @@
+"""Refusals with a way out: what is told to somebody who wants a mail, or an account-issue, a second time."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from core.kinds import Kind
+from helpdesk.advice import write
+from helpdesk.case import open_case
+from helpdesk.decisions import instead_of_guide, instead_of_resending
+from helpdesk.facts import InstitutionFacts, PrefectureFacts
+from helpdesk.procedures import Procedure
+from helpdesk.wording import Texts, built_in_texts
+
+
+def resend_refusal(
+    kind: Kind,
+    facts: InstitutionFacts,
+    prefecture: PrefectureFacts,
+    today: date,
+    *,
+    texts: Texts | None = None,
+) -> Procedure | None:
+    """Why a mail of this kind is not sent again and what helps instead; None where it may be (contract section 4).
+
+    A `code` belongs to no institution: it is asked with `InstitutionFacts.unknown("")`.
+    """
+    case = open_case(facts, prefecture, today, refused=kind)
+    procedure = instead_of_resending(kind, case)
+    return None if procedure is None else write(procedure, case, texts or built_in_texts())
+
+
+def issued_refusal(
+    facts: InstitutionFacts,
+    prefecture: PrefectureFacts,
+    today: date,
+    *,
+    texts: Texts | None = None,
+) -> Procedure:
+    """What helps an institution whose account-issue was published a second time (409 `already-issued`)."""
+    case = open_case(facts, prefecture, today, issued_before=True)
+    return write(instead_of_guide(case), case, texts or built_in_texts())

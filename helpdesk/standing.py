@@ -1,0 +1,165 @@
+"""Where an institution's account issuing stands, read from its applications and mails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import reduce
+
+from core.kinds import Account, Kind
+from core.messages import CancelReason
+from core.statuses import Status
+from helpdesk.facts import ApplicationFacts, InstitutionFacts, MessageFacts
+
+
+class Standing(StrEnum):
+    """What the mails of one application came to, as far as it changes what a caller is told."""
+
+    NOTHING_KNOWN = "nothing-known"
+    IN_REVIEW = "in-review"  # applied; nothing was decided yet
+    REJECTED = "rejected"
+    REJECTED_ACCOUNT_EXISTS = "rejected-account-exists"  # rule 14
+    NO_MAIL = "no-mail"  # decided, and by rule no mail follows (rules 36, 57)
+    WAITING = "waiting"  # pre-check or guide are on their way
+    PRE_CHECK_UNDELIVERED = "pre-check-undelivered"  # the guide will never leave (rule 28)
+    GUIDE_UNDELIVERED = "guide-undelivered"
+    GUIDE_MAILBOX_FULL = "guide-mailbox-full"  # 不達 too, but the address is good
+    SPENT = "spent"  # expired or suppressed: this application brings no guide any more
+    WITHDRAWN = "withdrawn"  # the registration system took it back
+    GUIDE_IN_DOUBT = "guide-in-doubt"
+    GUIDE_SENT = "guide-sent"
+    CONFIRM_WAITING = "confirm-waiting"
+    CONFIRM_SENT = "confirm-sent"
+    CONFIRM_FAILED = "confirm-failed"
+
+
+UNSENT = frozenset({Status.HELD, Status.SCHEDULED, Status.SENDING, Status.DEFERRED})
+"""On its way."""
+
+_HAS_ACCOUNT = frozenset(
+    {
+        Standing.GUIDE_SENT,
+        Standing.NO_MAIL,
+        Standing.CONFIRM_WAITING,
+        Standing.CONFIRM_SENT,
+        Standing.CONFIRM_FAILED,
+    },
+)
+_CLOSED = frozenset({Standing.REJECTED, Standing.REJECTED_ACCOUNT_EXISTS, Standing.WITHDRAWN})
+_NOT_CLOSED = frozenset(Standing) - _CLOSED
+
+_YIELDS_TO: Mapping[Standing, frozenset[Standing]] = {
+    Standing.IN_REVIEW: _HAS_ACCOUNT | {Standing.WAITING},
+    Standing.SPENT: _HAS_ACCOUNT,
+    **dict.fromkeys(_CLOSED, _NOT_CLOSED),
+}
+"""A newer application that stands so tells less than an older one that stands so. Otherwise the newest decides."""
+
+_SPENDING_REASONS = frozenset({CancelReason.pre_check(Status.EXPIRED), CancelReason.pre_check(Status.SUPPRESSED)})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the institution stands, by the application that decides it.
+
+    `newer` is an application received after that one, `earlier_guide` a guide that was sent for another one.
+    """
+
+    standing: Standing
+    application: ApplicationFacts | None = None
+    newer: ApplicationFacts | None = None
+    newer_rejected: bool = False
+    earlier_guide: MessageFacts | None = None
+
+
+def read(facts: InstitutionFacts) -> Reading:
+    """The institution's standing: the newest application decides, unless an older one says more."""
+    newest_first = sorted(facts.applications, key=lambda a: (a.received_on, a.created_at), reverse=True)
+    if not newest_first:
+        return Reading(Standing.NOTHING_KNOWN)
+    deciding = reduce(_of_more_weight, newest_first)
+    newer = newest_first[0] if newest_first[0] is not deciding else None
+    return Reading(
+        standing_of(deciding),
+        deciding,
+        newer,
+        newer is not None and standing_of(newer) in _CLOSED - {Standing.WITHDRAWN},
+        _earlier_guide(newest_first, deciding),
+    )
+
+
+def standing_of(application: ApplicationFacts) -> Standing:
+    """How one application stands by itself."""
+    mailing = _mailing_standing(latest(application, Kind.PRE_CHECK), latest(application, Kind.GUIDE))
+    confirm = latest(application, Kind.EXISTING_USER_CONFIRM)
+    rejected = latest(application, Kind.REJECTION) is not None
+    if mailing is not None and not (rejected and mailing in (Standing.SPENT, Standing.WITHDRAWN)):
+        return mailing
+    if confirm is not None:
+        return _confirm_standing(confirm)
+    if application.decided_rule is not None:
+        return Standing.NO_MAIL
+    return _rejected_standing(application) if rejected else Standing.IN_REVIEW
+
+
+def latest(application: ApplicationFacts, kind: Kind) -> MessageFacts | None:
+    """The application's newest mail of this kind."""
+    found = (message for message in application.messages if message.kind is kind)
+    return max(found, key=lambda message: message.created_at, default=None)
+
+
+def _of_more_weight(newer: ApplicationFacts, older: ApplicationFacts) -> ApplicationFacts:
+    yields = standing_of(older) in _YIELDS_TO.get(standing_of(newer), frozenset())
+    return older if yields else newer
+
+
+def _earlier_guide(applications: list[ApplicationFacts], deciding: ApplicationFacts) -> MessageFacts | None:
+    others = (latest(application, Kind.GUIDE) for application in applications if application is not deciding)
+    sent = (guide for guide in others if guide is not None and guide.status is Status.SENT)
+    return max(sent, key=lambda guide: guide.created_at, default=None)
+
+
+def _mailing_standing(pre_check: MessageFacts | None, guide: MessageFacts | None) -> Standing | None:
+    """Advice follows a guide that was sent, whatever its pre-check became afterwards (contract section 1)."""
+    mails = [mail for mail in (guide, pre_check) if mail is not None]
+    if not mails:
+        return None
+    if guide is not None and guide.status in (Status.SENT, Status.UNDELIVERED):
+        return _guide_outcome(guide)
+    if any(_shows_pre_check_failure(mail) for mail in mails):
+        return Standing.PRE_CHECK_UNDELIVERED
+    if guide is not None and guide.status is Status.IN_DOUBT:
+        return Standing.GUIDE_IN_DOUBT
+    return _unsent_standing(mails)
+
+
+def _guide_outcome(guide: MessageFacts) -> Standing:
+    if guide.status is Status.SENT:
+        return Standing.GUIDE_SENT
+    return Standing.GUIDE_MAILBOX_FULL if guide.mailbox_full else Standing.GUIDE_UNDELIVERED
+
+
+def _shows_pre_check_failure(mail: MessageFacts) -> bool:
+    failed = mail.kind is Kind.PRE_CHECK and mail.status is Status.UNDELIVERED
+    return failed or mail.reason == CancelReason.pre_check(Status.UNDELIVERED)
+
+
+def _unsent_standing(mails: list[MessageFacts]) -> Standing:
+    if any(m.status in (Status.EXPIRED, Status.SUPPRESSED) or m.reason in _SPENDING_REASONS for m in mails):
+        return Standing.SPENT
+    if any(mail.status is Status.CANCELLED for mail in mails):
+        return Standing.WITHDRAWN
+    return Standing.WAITING
+
+
+def _confirm_standing(confirm: MessageFacts) -> Standing:
+    if confirm.status is Status.SENT:
+        return Standing.CONFIRM_SENT
+    on_its_way = confirm.status in UNSENT or confirm.status is Status.IN_DOUBT
+    return Standing.CONFIRM_WAITING if on_its_way else Standing.CONFIRM_FAILED
+
+
+def _rejected_standing(application: ApplicationFacts) -> Standing:
+    has_account = application.account in (Account.UNPERMITTED, Account.PERMITTED)
+    return Standing.REJECTED_ACCOUNT_EXISTS if has_account else Standing.REJECTED
