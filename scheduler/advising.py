@@ -1,0 +1,256 @@
+"""The helpdesk's answers from what is on record: read models turned into facts for the rules (contract section 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from config.periods import ReportingPeriods
+from config.prefectures import Prefecture, Prefectures
+from core.clock import Clock
+from core.era import fiscal_year_of
+from core.jst import rfc3339, tokyo_date
+from core.kinds import Account, InstitutionType, Kind, Route, Scheme
+from core.statuses import Status
+from helpdesk.advice import advise
+from helpdesk.facts import (
+    ApplicationFacts,
+    InstitutionFacts,
+    MessageFacts,
+    PrefectureFacts,
+    ReportingFacts,
+    ReportPeriod,
+)
+from helpdesk.resend import issued_refusal, resend_refusal
+from helpdesk.summary import summarise
+from helpdesk.vocabulary import Desk, ReportStatus, Symptom
+from helpdesk.wording import Texts
+from store.engine import Database
+from store.reading import EVERYTHING, AnyRow, Sight
+from store.reading_institutions import InstitutionRecord, institution_record, prefecture_of
+from store.reading_views import is_settled, message_view
+
+MAIL_FOLLOWED = "mail"
+"""The decision of an account-issue from which mails followed; any other is the rule why none did."""
+
+
+class PrefectureBook(Protocol):
+    """What differs between prefectures."""
+
+    def facts(self, code: str | None, scheme: Scheme, fiscal_year: int) -> PrefectureFacts:
+        """What applies to an institution of this prefecture; the nation's where it is not known."""
+
+
+class ConfiguredPrefectures:
+    """The prefectures as people have configured them."""
+
+    def __init__(self, prefectures: Prefectures, periods: ReportingPeriods) -> None:
+        self._prefectures = prefectures
+        self._periods = periods
+
+    def facts(self, code: str | None, scheme: Scheme, fiscal_year: int) -> PrefectureFacts:
+        """From the data files."""
+        period = ReportPeriod(*self._periods.bounds(scheme, code, fiscal_year))
+        if code is None:
+            return PrefectureFacts(None, None, None, self._prefectures.secretariat, period=period)
+        return self._known(self._prefectures[code], period)
+
+    def _known(self, place: Prefecture, period: ReportPeriod) -> PrefectureFacts:
+        return PrefectureFacts(
+            code=place.code,
+            name=place.name,
+            contact=place.contact,
+            secretariat=self._prefectures.secretariat,
+            desks={Symptom(symptom): Desk(desk) for symptom, desk in place.desks.items()},
+            issue_weeks=place.issue_weeks,
+            trouble_day=place.trouble_day,
+            address_change_weeks=place.address_change_weeks,
+            paper_accepted=place.paper_accepted,
+            insurance_prefix=place.insurance_prefix,
+            period=period,
+            notice=place.notice,
+        )
+
+
+class Advisor:
+    """Answers the helpdesk's questions about one institution."""
+
+    def __init__(
+        self,
+        db: Database,
+        prefectures: PrefectureBook,
+        clock: Clock,
+        texts: Texts | None = None,
+    ) -> None:
+        self._db = db
+        self._prefectures = prefectures
+        self._clock = clock
+        self._texts = texts
+
+    async def visible(self, institution_code: str, sight: Sight) -> bool:
+        """False for an institution of another prefecture; an unknown one is nobody's."""
+        if sight.prefecture is None:
+            return True
+        async with self._db.read() as conn:
+            return await prefecture_of(conn, institution_code) in (None, sight.prefecture)
+
+    async def advise(
+        self, symptom: Symptom, institution_code: str | None, prefecture: str | None = None
+    ) -> dict[str, Any]:
+        """The procedure for a caller's symptom. `prefecture` is where an institution that is not known is asked for."""
+        facts, place = await self._facts(institution_code or "", prefecture)
+        return advise(symptom, facts, place, self._today(), texts=self._texts).as_dict()
+
+    async def issued(self, institution_code: str, application_id: str) -> dict[str, Any]:
+        """The procedure for an institution whose application was issued before."""
+        facts, place = await self._facts(institution_code)
+        return issued_refusal(facts, place, self._today(), texts=self._texts).as_dict()
+
+    async def resend_refusal(self, kind: Kind, institution_code: str | None) -> dict[str, Any] | None:
+        """What helps instead of sending a mail of this kind again; None where it may be sent again."""
+        facts, place = await self._facts(institution_code or "")
+        procedure = resend_refusal(kind, facts, place, self._today(), texts=self._texts)
+        return None if procedure is None else procedure.as_dict()
+
+    async def institution_view(self, code: str, sight: Sight, *, whole: bool) -> dict[str, Any] | None:
+        """The institution with its applications and mails, what they come to, and what to tell a caller to whom
+        nothing has arrived. None where there is no such institution in sight."""
+        record = await self._record(code, sight)
+        return None if record is None else self.view_of(record, Symptom.NOT_ARRIVED, whole=whole)
+
+    def view_of(self, record: InstitutionRecord, symptom: Symptom, *, whole: bool) -> dict[str, Any]:
+        """The same of a record that was read already, with the procedure for a symptom."""
+        now = self._clock.now()
+        facts = institution_facts(record, now)
+        place = self._place(facts.prefecture, facts.type)
+        return _record_view(record, now, whole=whole) | {
+            "summary": summarise(facts, place, self._today(), texts=self._texts),
+            "procedure": advise(symptom, facts, place, self._today(), texts=self._texts).as_dict(),
+        }
+
+    def _today(self) -> date:
+        return tokyo_date(self._clock.now())
+
+    async def _facts(self, code: str, prefecture: str | None = None) -> tuple[InstitutionFacts, PrefectureFacts]:
+        record = await self._record(code, EVERYTHING) if code else None
+        if record is None:
+            return InstitutionFacts.unknown(code), self._place(prefecture, None)
+        facts = institution_facts(record, self._clock.now())
+        return facts, self._place(facts.prefecture, facts.type)
+
+    async def _record(self, code: str, sight: Sight) -> InstitutionRecord | None:
+        async with self._db.read() as conn:
+            return await institution_record(conn, code, sight)
+
+    def _place(self, prefecture: str | None, kind: InstitutionType | None) -> PrefectureFacts:
+        scheme = Scheme.default_for(kind or InstitutionType.HOSPITAL)
+        return self._prefectures.facts(prefecture, scheme, fiscal_year_of(self._today()))
+
+
+def institution_facts(record: InstitutionRecord, now: datetime) -> InstitutionFacts:
+    """What the rules need to know of an institution."""
+    institution = record.institution
+    kind = InstitutionType(institution.type)
+    return InstitutionFacts(
+        code=institution.code,
+        name=institution.name,
+        type=kind,
+        prefecture=institution.prefecture,
+        applications=tuple(_application_facts(row, record, now) for row in record.applications),
+        messages=_message_facts(_without_application(record), record, now),
+        reporting=_reporting_facts(record, Scheme.default_for(kind), fiscal_year_of(tokyo_date(now))),
+    )
+
+
+def _application_facts(row: AnyRow, record: InstitutionRecord, now: datetime) -> ApplicationFacts:
+    return ApplicationFacts(
+        id=row.id,
+        route=Route(row.route),
+        account=None if row.account is None else Account(row.account),
+        received_on=row.received_on,
+        created_at=row.created_at,
+        approved_on=row.approved_on,
+        decided_rule=None if row.decision == MAIL_FOLLOWED else row.decision,
+        messages=_message_facts(_of_application(record, row.id), record, now),
+    )
+
+
+def _of_application(record: InstitutionRecord, application_id: str) -> list[AnyRow]:
+    return [mail for mail in record.messages if mail.application_id == application_id]
+
+
+def _without_application(record: InstitutionRecord) -> list[AnyRow]:
+    return [mail for mail in record.messages if mail.application_id is None]
+
+
+def _message_facts(mails: Iterable[AnyRow], record: InstitutionRecord, now: datetime) -> tuple[MessageFacts, ...]:
+    return tuple(
+        MessageFacts(
+            id=mail.id,
+            kind=Kind(mail.kind),
+            status=Status(mail.status),
+            email=mail.email,
+            created_at=mail.created_at,
+            status_at=record.status_at[mail.id],
+            settled=is_settled(mail, now),
+            due_at=mail.due_at,
+            sent_at=mail.sent_at,
+            expires_at=mail.expires_at,
+            reason=mail.reason,
+            enhanced_code=mail.enhanced_code,
+        )
+        for mail in mails
+    )
+
+
+def _reporting_facts(record: InstitutionRecord, scheme: Scheme, fiscal_year: int) -> ReportingFacts | None:
+    for row in record.reporting:
+        if (row.scheme, row.fiscal_year) == (scheme, fiscal_year):
+            return ReportingFacts(ReportStatus(row.status), row.as_of, row.last_year_data)
+    return None
+
+
+def _record_view(record: InstitutionRecord, now: datetime, *, whole: bool) -> dict[str, Any]:
+    institution = record.institution
+    return {
+        "institution": {
+            "code": institution.code,
+            "name": institution.name,
+            "type": institution.type,
+            "prefecture": institution.prefecture,
+        },
+        "applications": [
+            _application_view(row) | {"messages": _views(_of_application(record, row.id), now, whole=whole)}
+            for row in reversed(record.applications)
+        ],
+        "messages": _views(_without_application(record), now, whole=whole),
+        "reports": [_reporting_view(row) for row in record.reporting],
+    }
+
+
+def _views(mails: Iterable[AnyRow], now: datetime, *, whole: bool) -> list[dict[str, Any]]:
+    return [message_view(mail, now, whole=whole) for mail in mails]
+
+
+def _application_view(row: AnyRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "route": row.route,
+        "account": row.account,
+        "received_on": row.received_on.isoformat(),
+        "approved_on": None if row.approved_on is None else row.approved_on.isoformat(),
+        "created_at": rfc3339(row.created_at),
+        "decision": row.decision,
+    }
+
+
+def _reporting_view(row: AnyRow) -> dict[str, Any]:
+    return {
+        "fiscal_year": row.fiscal_year,
+        "scheme": row.scheme,
+        "status": row.status,
+        "as_of": rfc3339(row.as_of),
+        "channel": row.channel,
+        "last_year_data": row.last_year_data,
+    }

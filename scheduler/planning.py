@@ -1,0 +1,273 @@
+"""From an accepted job to rows: the rule table applied to what is on record (contract sections 3 and 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.ids import IdSource
+from core.jobs import Job, Note
+from core.jst import rfc3339
+from core.kinds import Kind
+from core.mail import Recipient
+from core.return_path import ReturnPaths
+from core.statuses import Status
+from scheduler.links import LONG_LINK
+from scheduler.ports import Timing
+from scheduler.refusals import Refusals
+from scheduler.reminders import ReminderRules
+from scheduler.rules import RULE_GUIDE, Follow
+from store.cipher import Cipher
+from store.intake import Batch, Known, KnownApplication, KnownJob, KnownMessage
+from store.outbox import suppresses
+
+_LANES: Mapping[Kind, int] = {Kind.CODE: 0, Kind.PASSWORD_RESET: 0, Kind.REMINDER: 2}
+_ORDINARY_LANE = 1
+
+_NAMED_AGAIN = frozenset({None, Kind.PRE_CHECK, Kind.GUIDE})
+"""Kinds (None: account-issue) for which it is worth saying that the institution was sent a guide before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a new message starts."""
+
+    status: Status
+    rule: str
+    due_at: datetime | None
+    waits_for: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Makings:
+    """What rows are made with."""
+
+    ids: IdSource
+    return_paths: ReturnPaths
+    cipher: Cipher
+    timing: Timing
+    reminders: ReminderRules
+
+
+class Planner:
+    """Decides and makes rows; reads and writes nothing itself."""
+
+    def __init__(self, makings: Makings, refusals: Refusals) -> None:
+        self._makings = makings
+        self._refusals = refusals
+
+    def plan(self, job: Job, found: Known, now: datetime) -> Planned:
+        """What follows from a valid job at this moment. Raises Refused."""
+        return Planned(self._makings, job, self._refusals.judge(job, found, now), now)
+
+
+class Planned:
+    """A job that will be accepted."""
+
+    def __init__(self, makings: Makings, job: Job, decided: Follow, now: datetime) -> None:
+        self._makings = makings
+        self._job = job
+        self._decided = decided
+        self._now = now
+
+    def write(self, batch: Batch, found: Known, publisher: str, digest: bytes) -> dict[str, Any]:
+        """Add the rows to the batch and to what is known, and give the job's answer."""
+        job, now = self._job, self._now
+        note = self._note(found)
+        rows = self._messages(found)  # first: what raises here has added nothing yet
+        if job.institution is not None:
+            batch.add_institution(job.institution, now)
+        if job.application is not None and job.institution is not None:
+            self._write_application(batch, found)
+        answer = {"job_id": job.job_id, "messages": [_summary(row) for row in rows], "note": note}
+        batch.jobs.append(self._job_row(publisher, digest, note, answer))
+        batch.messages += rows
+        batch.events += [self._accepted(row) for row in rows]
+        self._release(batch, found, rows)
+        found.jobs[job.job_id] = KnownJob(digest, answer)
+        return answer
+
+    def _job_row(self, publisher: str, digest: bytes, note: str | None, answer: dict[str, Any]) -> dict[str, Any]:
+        job = self._job
+        linked = job.application is not None and job.institution is not None
+        return {
+            "job_id": job.job_id,
+            "kind": job.kind_name,
+            "digest": digest,
+            "publisher": publisher,
+            "application_id": job.application.id if linked and job.application else None,
+            "institution_code": job.institution.code if job.institution else None,
+            "created_at": self._now,
+            "note": note,
+            "answer": answer,
+        }
+
+    def _note(self, found: Known) -> str | None:
+        job = self._job
+        notes = [self._decided.note] if self._decided.note else []
+        if job.kind in _NAMED_AGAIN and self._guided_before(found):
+            notes.append(Note.GUIDE_ALREADY_SENT)
+        if len(job.secret.get("setup_url", "")) > LONG_LINK:
+            notes.append(Note.LONG_LINK)
+        return ",".join(notes) or None
+
+    def _guided_before(self, found: Known) -> bool:
+        job = self._job
+        if job.institution is None or job.application is None:
+            return False
+        return bool(found.guided.get(job.institution.code, set()) - {job.application.id})
+
+    def _write_application(self, batch: Batch, found: Known) -> None:
+        job = self._job
+        assert job.application is not None
+        assert job.institution is not None
+        batch.add_application(job.application, job.institution.code, self._now)
+        known = found.applications.setdefault(job.application.id, KnownApplication(job.institution.code, None))
+        if job.kind in (None, Kind.GUIDE):
+            known.issue_job_id = job.job_id
+            decision = self._decided.note or "mail"
+            batch.issued[job.application.id] = (job.job_id, decision)
+
+    def _messages(self, found: Known) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for kind in self._decided.kinds:
+            rows.append(self._message_row(kind, self._place(kind, found, rows)))
+            self._remember(kind, rows[-1], found)
+        return rows
+
+    def _remember(self, kind: Kind, row: dict[str, Any], found: Known) -> None:
+        if row["step_key"] is not None:
+            found.step_keys.add(row["step_key"])
+        if kind in (Kind.PRE_CHECK, Kind.GUIDE) and row["application_id"] is not None:
+            message = KnownMessage(row["id"], kind, Status(row["status"]), row["email_key"], None)
+            found.messages.setdefault(row["application_id"], {})[kind] = message
+
+    def _place(self, kind: Kind, found: Known, before: list[dict[str, Any]]) -> _Place:
+        if kind is Kind.GUIDE:
+            return self._guide_place(found, before)
+        at = max(self._now, self._job.not_before or self._now)
+        prefecture = self._job.institution.prefecture if self._job.institution else None
+        rule = self._makings.timing.rule(kind)
+        if kind is not Kind.PRE_CHECK and self._suppressed(kind, found):
+            return _Place(Status.SUPPRESSED, rule, None, reason="suppressed")
+        return _Place(Status.SCHEDULED, rule, self._makings.timing.first_due(kind, at, prefecture))
+
+    def _guide_place(self, found: Known, before: list[dict[str, Any]]) -> _Place:
+        if before:
+            return _Place(Status.HELD, RULE_GUIDE, None, waits_for=before[0]["id"])
+        assert self._job.application is not None
+        assert self._job.institution is not None
+        pre_check = found.messages[self._job.application.id][Kind.PRE_CHECK]
+        if self._suppressed(Kind.GUIDE, found):
+            return _Place(Status.SUPPRESSED, RULE_GUIDE, None, waits_for=pre_check.id, reason="suppressed")
+        if pre_check.status is not Status.SENT or pre_check.sent_at is None:
+            return _Place(Status.HELD, RULE_GUIDE, None, waits_for=pre_check.id)
+        prefecture = self._job.institution.prefecture
+        earliest = self._makings.timing.guide_due(pre_check.sent_at, prefecture)
+        at = max(earliest, self._now, self._job.not_before or self._now)
+        due_at = self._makings.timing.first_due(Kind.GUIDE, at, prefecture)
+        return _Place(Status.SCHEDULED, RULE_GUIDE, due_at, waits_for=pre_check.id)
+
+    def _suppressed(self, kind: Kind, found: Known) -> bool:
+        if self._job.institution is None:
+            return False
+        pair = (self._job.recipient.email.lower(), self._job.institution.code)
+        return suppresses(kind, found.suppressed.get(pair, frozenset()))
+
+    def _release(self, batch: Batch, found: Known, rows: list[dict[str, Any]]) -> None:
+        """The pre-check of a later application is a new probe: it releases the entry."""
+        for row in rows:
+            pair = (row["email_key"], row["institution_code"])
+            if row["kind"] == Kind.PRE_CHECK and found.suppressed.pop(pair, None):
+                batch.released.append(pair)
+
+    def _message_row(self, kind: Kind, place: _Place) -> dict[str, Any]:
+        job = self._job
+        final = place.status.final
+        message_id = self._makings.ids()
+        return {
+            "id": message_id,
+            "job_id": job.job_id,
+            "kind": kind,
+            "status": place.status,
+            "application_id": job.application.id if job.application and job.institution else None,
+            "institution_code": job.institution.code if job.institution else None,
+            "prefecture": job.institution.prefecture if job.institution else None,
+            "email": job.recipient.email,
+            "email_key": job.recipient.email.lower(),
+            "recipient": recipient_column(job.recipient),
+            "data": self._data(kind),
+            "secret": None if final else self._secret(kind),
+            "message_id_header": self._makings.return_paths.message_id_header(message_id),
+            "rule": place.rule,
+            "lane": lane(kind),
+            "created_at": self._now,
+            "due_at": place.due_at,
+            "ready_at": None if final else place.due_at,
+            "not_before": job.not_before,
+            "expires_at": self._expires_at(kind),
+            "waits_for": place.waits_for,
+            "step_key": self._step_key(kind, place),
+            "reason": place.reason,
+        }
+
+    def _data(self, kind: Kind) -> dict[str, Any]:
+        if kind is Kind.PRE_CHECK:
+            return {}
+        if kind is Kind.REMINDER:
+            return self._makings.reminders.data_of(self._job)
+        return dict(self._job.data)
+
+    def _secret(self, kind: Kind) -> str | None:
+        return None if kind is Kind.PRE_CHECK else self._makings.cipher.encipher(self._job.secret)
+
+    def _expires_at(self, kind: Kind) -> datetime | None:
+        if kind is Kind.REMINDER:
+            return self._makings.reminders.expiry_of(self._job, self._now)
+        return None if kind is Kind.PRE_CHECK else self._job.expires_at
+
+    def _step_key(self, kind: Kind, place: _Place) -> str | None:
+        if kind is not Kind.REMINDER or place.due_at is None:
+            return None
+        return self._makings.reminders.direct_step_key(self._job, place.due_at)
+
+    def _accepted(self, row: dict[str, Any]) -> dict[str, Any]:
+        detail = {"job_id": self._job.job_id, "rule": row["rule"], "due_at": rfc3339(row["due_at"])}
+        if row["reason"] is not None:
+            detail["reason"] = row["reason"]
+        return {
+            "message_id": row["id"],
+            "at": self._now,
+            "type": "accepted",
+            "status": row["status"],
+            "detail": detail,
+        }
+
+
+def lane(kind: Kind) -> int:
+    """Which queue a kind stands in; a lower one goes first."""
+    return _LANES.get(kind, _ORDINARY_LANE)
+
+
+def recipient_column(recipient: Recipient) -> dict[str, str]:
+    """The person behind an address, as stored."""
+    named = {
+        "department": recipient.department,
+        "family_name": recipient.family_name,
+        "given_name": recipient.given_name,
+    }
+    return {key: value for key, value in named.items() if value is not None}
+
+
+def _summary(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "kind": str(row["kind"]),
+        "status": str(row["status"]),
+        "due_at": rfc3339(row["due_at"]),
+        "waits_for": row["waits_for"],
+        "rule": row["rule"],
+    }

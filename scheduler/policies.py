@@ -1,0 +1,101 @@
+"""Whether a message may leave now: asked inside the transaction that claims it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from core.jst import tokyo_date
+from core.kinds import Kind
+from core.messages import CancelReason, Message
+from core.ports import Candidate, Claim, Decision, Drop, Hold, Leave, Postpone
+from core.retry import REPAIR_PAUSE
+from core.statuses import FINAL, Status
+from scheduler.reminders import ReminderRules
+
+
+class SendTiming(Protocol):
+    """When mails may leave."""
+
+    def first_due(self, kind: Kind, at: datetime, prefecture: str | None) -> datetime:
+        """The first moment from `at` on at which a mail of this kind may leave."""
+
+    def guide_due(self, sent_at: datetime, prefecture: str | None) -> datetime:
+        """The earliest due time of a guide whose pre-check became `sent` at this moment."""
+
+
+class LeavePolicy:
+    """Asked for every message at every attempt, in the transaction that claims it."""
+
+    def __init__(
+        self,
+        timing: SendTiming,
+        reminders: ReminderRules,
+        may_mail: Callable[[str], bool],
+        has_contact: Callable[[str], bool],
+    ) -> None:
+        self._timing = timing
+        self._reminders = reminders
+        self._may_mail = may_mail
+        self._has_contact = has_contact
+
+    def decide(self, candidate: Candidate, now: datetime) -> Decision:
+        """The first objection, or `Claim`."""
+        decision = (
+            self._never(candidate, now)
+            or self._gate(candidate, now)
+            or self._window(candidate, now)
+            or self._contact(candidate, now)
+            or Claim()
+        )
+        if isinstance(decision, Drop) and candidate.message.status is Status.IN_DOUBT:
+            # It may have arrived: it can be neither cancelled nor expired, but it is not sent again.
+            return Leave(decision.reason or decision.status)
+        return decision
+
+    def _never(self, candidate: Candidate, now: datetime) -> Drop | None:
+        message = candidate.message
+        if message.expires_at is not None and message.expires_at <= now:
+            return Drop(Status.EXPIRED, None)
+        if not self._may_mail(message.recipient.email):
+            return Drop(Status.CANCELLED, CancelReason.RECIPIENT_NOT_ALLOWED)
+        if candidate.suppressed and message.kind is not Kind.PRE_CHECK:
+            return Drop(Status.SUPPRESSED, "suppressed")
+        return self._reminder(candidate, now) if message.kind is Kind.REMINDER else None
+
+    def _reminder(self, candidate: Candidate, now: datetime) -> Drop | None:
+        reminder, prefecture = candidate.message.reminder, candidate.prefecture
+        if reminder is None or prefecture is None:
+            return None
+        period = self._reminders.period(reminder.scheme, prefecture, reminder.fiscal_year)
+        if not period.start <= tokyo_date(now) <= period.end:
+            return Drop(Status.CANCELLED, CancelReason.OUTSIDE_PERIOD)
+        if candidate.reporting is None:
+            return None
+        if candidate.reporting.status == "reported":
+            return Drop(Status.CANCELLED, CancelReason.ALREADY_REPORTED)
+        if candidate.reporting.channel == "paper":
+            return Drop(Status.CANCELLED, CancelReason.WITHDRAWN)
+        return None
+
+    def _gate(self, candidate: Candidate, now: datetime) -> Decision | None:
+        """A guide leaves only while its pre-check is `sent`, and from the business day after (rule 63)."""
+        if candidate.message.kind is not Kind.GUIDE:
+            return None
+        if candidate.pre_check is not Status.SENT or candidate.pre_check_sent_at is None:
+            failed = candidate.pre_check in FINAL
+            reason = CancelReason.pre_check(candidate.pre_check or Status.CANCELLED)
+            return Drop(Status.CANCELLED, reason) if failed else Postpone(now + REPAIR_PAUSE, "pre-check")
+        due_at = self._timing.guide_due(candidate.pre_check_sent_at, candidate.prefecture)
+        return Postpone(due_at, "gate") if due_at > now else None
+
+    def _window(self, candidate: Candidate, now: datetime) -> Postpone | None:
+        start = self._timing.first_due(candidate.message.kind, now, candidate.prefecture)
+        return Postpone(start, "window") if start > now else None
+
+    def _contact(self, candidate: Candidate, now: datetime) -> Hold | None:
+        message: Message = candidate.message
+        if message.kind is Kind.CODE or candidate.prefecture is None or self._has_contact(candidate.prefecture):
+            return None
+        return Hold(now + REPAIR_PAUSE, CancelReason.NO_CONTACT)

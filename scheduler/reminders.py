@@ -1,0 +1,106 @@
+"""Reminders: the steps an institution is due, and where a directly published one belongs (contract section 5). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any, Protocol
+
+from core.jobs import Job
+from core.jst import TOKYO, tokyo_date
+from core.kinds import Scheme
+from core.mail import Institution
+
+DIRECT = "direct"
+
+
+class PeriodLike(Protocol):
+    """A reporting period, both days included."""
+
+    @property
+    def start(self) -> date:
+        """First day."""
+
+    @property
+    def end(self) -> date:
+        """Last day."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderStep:
+    """One step of the policy: its name ("start", "L-10", …) and its day."""
+
+    key: str
+    day: date
+
+
+class Season(Protocol):
+    """Reporting periods and the policy's steps."""
+
+    def period(self, scheme: Scheme, prefecture: str, fiscal_year: int) -> PeriodLike:
+        """The reporting period."""
+
+    def steps(self, scheme: Scheme, prefecture: str, fiscal_year: int) -> Sequence[ReminderStep]:
+        """The policy's steps, in order, within the period."""
+
+
+def step_key(scheme: Scheme, fiscal_year: int, institution_code: str, step: str) -> str:
+    """What may be sent once only."""
+    return f"{scheme}:{fiscal_year}:{institution_code}:{step}"
+
+
+def end_of(period: PeriodLike) -> datetime:
+    """The moment at which a period is over: what has not left by then is expired."""
+    return datetime.combine(period.end + timedelta(days=1), time.min, TOKYO)
+
+
+class ReminderRules:
+    """What the season says of single reminders."""
+
+    def __init__(self, season: Season) -> None:
+        self._season = season
+
+    def period(self, scheme: Scheme, prefecture: str, fiscal_year: int) -> PeriodLike:
+        """The reporting period."""
+        return self._season.period(scheme, prefecture, fiscal_year)
+
+    def steps(self, scheme: Scheme, prefecture: str, fiscal_year: int) -> Sequence[ReminderStep]:
+        """The policy's steps, in order, within the period."""
+        return self._season.steps(scheme, prefecture, fiscal_year)
+
+    def data_of(self, job: Job) -> dict[str, Any]:
+        """The data column of a directly published reminder."""
+        _, scheme = _of(job)
+        assert job.deadline is not None
+        assert job.fiscal_year is not None
+        return reminder_data(scheme, job.fiscal_year, job.deadline, DIRECT)
+
+    def expiry_of(self, job: Job, now: datetime) -> datetime | None:
+        """When a directly published reminder is too late; None where its period is over already."""
+        institution, scheme = _of(job)
+        assert job.fiscal_year is not None
+        end = end_of(self._season.period(scheme, institution.prefecture, job.fiscal_year))
+        return end if end > now else None
+
+    def direct_step_key(self, job: Job, due_at: datetime) -> str:
+        """A step of the policy on the same day, or the day itself: no institution is reminded twice for one."""
+        institution, scheme = _of(job)
+        assert job.fiscal_year is not None
+        day = tokyo_date(due_at)
+        steps = self._season.steps(scheme, institution.prefecture, job.fiscal_year)
+        same_day = next((step.key for step in steps if step.day == day), f"{DIRECT}-{day.isoformat()}")
+        return step_key(scheme, job.fiscal_year, institution.code, same_day)
+
+
+def reminder_data(
+    scheme: Scheme, fiscal_year: int, deadline: date, step: str, day: date | None = None
+) -> dict[str, Any]:
+    """The data column of a reminder; `day` is that of a step of the policy."""
+    data = {"scheme": scheme.value, "fiscal_year": fiscal_year, "deadline": deadline.isoformat(), "step": step}
+    return data if day is None else data | {"day": day.isoformat()}
+
+
+def _of(job: Job) -> tuple[Institution, Scheme]:
+    assert job.institution is not None
+    return job.institution, job.scheme or Scheme.default_for(job.institution.type)

@@ -1,0 +1,61 @@
+"""The rule table: which mails follow from a job, and why none does (contract section 3, rule 60). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.jobs import Job, Note
+from core.kinds import Account, Kind, Route
+
+RULE_IMMEDIATE = "immediate"
+RULE_BUSINESS_HOURS = "business-hours"
+RULE_GUIDE = "next-business-day-after-pre-check"
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The mails that follow from an account-issue, or the note that says why none does."""
+
+    kinds: tuple[Kind, ...]
+    note: str | None = None
+
+
+_PRE_CHECK_THEN_GUIDE = Follow((Kind.PRE_CHECK, Kind.GUIDE))
+_PREFECTURE_TELLS = Follow((), Note.NO_MAIL_PREFECTURE_TELLS)
+
+RULE_TABLE: Mapping[tuple[Route, Account], Follow] = {
+    (Route.SELF, Account.NONE): _PRE_CHECK_THEN_GUIDE,
+    (Route.SELF, Account.UNPERMITTED): Follow((Kind.EXISTING_USER_CONFIRM,)),
+    (Route.SELF, Account.PERMITTED): Follow((), Note.NO_MAIL_PERMITTED),
+    (Route.PREFECTURE, Account.NONE): _PRE_CHECK_THEN_GUIDE,
+    (Route.PREFECTURE, Account.UNPERMITTED): _PREFECTURE_TELLS,
+    (Route.PREFECTURE, Account.PERMITTED): _PREFECTURE_TELLS,
+}
+
+_BY_TABLE = frozenset({Kind.PRE_CHECK, Kind.GUIDE, Kind.EXISTING_USER_CONFIRM})
+_NOT_BY_PREFECTURE = frozenset({Kind.CODE, Kind.APPLICATION_COMPLETE, Kind.REJECTION})
+
+
+def follow(job: Job) -> Follow:
+    """What follows from a job; a job of one kind is that mail."""
+    if job.kind is not None:
+        return Follow((job.kind,))
+    application = job.application
+    if application is None or application.account is None:
+        raise ValueError("an account-issue without application and account is not a valid job")
+    return RULE_TABLE[application.route, application.account]
+
+
+def rule_violation(job: Job) -> tuple[str, str, str] | None:
+    """Field, code and sentence where a mail of this kind may not be sent by the table; None where it may."""
+    application = job.application
+    if application is None or job.kind is None:
+        return None
+    if job.kind in _NOT_BY_PREFECTURE and application.route is Route.PREFECTURE:
+        return "application.route", "not-for-this-route", "the prefecture route sends no such mail to the institution"
+    if job.kind in _BY_TABLE and application.account is not None:
+        expected = RULE_TABLE[application.route, application.account].kinds
+        if job.kind not in expected:
+            return "application.account", "not-by-rule", "the rule table sends no such mail for this route and account"
+    return None

@@ -1,0 +1,116 @@
+"""The ticker: APScheduler in this process, one fixed job that runs when something falls due, and at the latest soon.
+
+It never holds a job a mail: what is due, and when, stands in the database alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from core.clock import Clock
+
+log = structlog.get_logger("scheduler")
+
+_LONGEST_WAIT_SECONDS = 30
+_NEXT_LOOK_SECONDS = 2.0
+_JOB = "tick"
+
+
+class Chores(Protocol):
+    """What has to be done when time passes."""
+
+    async def expire_due(self, now: datetime) -> int:
+        """Expire what was not sent in time; how many."""
+
+    async def next_expiry(self) -> datetime | None:
+        """When the next message expires."""
+
+
+class Seat(Protocol):
+    """The right to tick, which one scheduler of all has."""
+
+    async def held(self) -> bool:
+        """Whether we have it; taken where nobody has."""
+
+    async def leave(self) -> None:
+        """Give it up."""
+
+
+class Ticker:
+    """Runs the chores in time, while it has the seat; else it looks every other second whether the seat is free."""
+
+    def __init__(
+        self,
+        chores: Chores,
+        seat: Seat,
+        clock: Clock,
+        woken: Callable[[], AbstractAsyncContextManager[asyncio.Event]],
+    ) -> None:
+        self._chores = chores
+        self._seat = seat
+        self._seated = False
+        self._clock = clock
+        self._woken = woken
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tick until `stop` is set."""
+        trigger = IntervalTrigger(seconds=_LONGEST_WAIT_SECONDS, timezone=UTC)
+        self._scheduler.add_job(
+            self.tick, trigger, id=_JOB, coalesce=True, max_instances=1, misfire_grace_time=None, next_run_time=_soon()
+        )
+        self._scheduler.start()
+        watching = asyncio.create_task(self._watch())
+        try:
+            await stop.wait()
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            self._scheduler.shutdown(wait=False)
+            await self._seat.leave()
+
+    async def _watch(self) -> None:
+        """New work may expire before the next tick: look again."""
+        async with self._woken() as woken:
+            while True:
+                await woken.wait()
+                woken.clear()
+                if self._seated:
+                    await self._arm()
+
+    async def tick(self) -> None:
+        """Do what is due, and come back when the next thing is."""
+        try:
+            self._seated = await self._seat.held()
+            if not self._seated:
+                self._come_back(_NEXT_LOOK_SECONDS)
+                return
+            await self._chores.expire_due(self._clock.now())
+            await self._arm()
+        except Exception:
+            log.exception("a tick failed; the next one tries again")
+            self._come_back(_NEXT_LOOK_SECONDS)
+
+    async def _arm(self) -> None:
+        expiry = await self._chores.next_expiry()
+        if expiry is None:
+            return
+        seconds = self._clock.real_seconds_until(expiry) + 0.01
+        if seconds < _LONGEST_WAIT_SECONDS:
+            self._come_back(seconds)
+
+    def _come_back(self, seconds: float) -> None:
+        if self._scheduler.get_job(_JOB) is not None:
+            self._scheduler.modify_job(_JOB, next_run_time=_soon(seconds))
+
+
+def _soon(seconds: float = 0.0) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)

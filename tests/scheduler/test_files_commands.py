@@ -1,0 +1,165 @@
+"""`todoke reports set` and `todoke publish`: what they say of a file, and that they take it in piece by piece."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from core.errors import TodokeError
+from todoke.cli import publishing
+
+REPORT: dict[str, Any] = {
+    "fiscal_year": 2026,
+    "institution": {"code": "3510000001", "name": "周南みなと病院", "type": "hospital", "prefecture": "35"},
+    "status": "reported",
+}
+JOB = {"job_id": "c-1", "kind": "code", "recipient": {"email": "a@example.jp"}}
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TODOKE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+
+def call(command: Callable[..., None], file: str | Path, *, as_json: bool = False) -> int:
+    """The exit code."""
+    try:
+        command(str(file), as_json=as_json)
+    except typer.Exit as ended:
+        return ended.exit_code
+    return 0
+
+
+def report(code: str, **changes: Any) -> dict[str, Any]:
+    return REPORT | {"institution": REPORT["institution"] | {"code": code}} | changes
+
+
+def job(number: int) -> dict[str, Any]:
+    return JOB | {"job_id": f"c-{number}", "data": {"code": "123456", "expires_at": "2090-01-01T00:00:00+09:00"}}
+
+
+def lines(*items: Any) -> str:
+    return "".join(f"{item if isinstance(item, str) else json.dumps(item)}\n" for item in items)
+
+
+def test_statuses_are_set_and_bad_lines_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "r.ndjson"
+    file.write_text(lines(report("1"), "nonsense", report("2", status="?", x=1), report("3"), report("3")))
+    assert call(publishing.set_reports, file) == 1
+    told = capsys.readouterr()
+    assert told.out == "3 accepted, 2 refused\n"
+    assert told.err.splitlines()[-2:] == [
+        f"{file}:2: unparsable: not JSON at column 1: Expecting value",
+        f"{file}:3: invalid (institution 2): status: must be one of not-started, in-progress, reported; "
+        "x: this field does not belong here",
+    ]
+
+
+def test_words_older_than_what_is_on_record_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "r.json"
+    file.write_text(json.dumps([report("1"), report("1", as_of="2020-01-01T00:00:00Z")], indent=1))
+    assert call(publishing.set_reports, file) == 0
+    assert capsys.readouterr().out == "2 accepted (1 of them older than what is on record), 0 refused\n"
+
+
+def test_jobs_again_are_repeated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "j.ndjson"
+    file.write_text(lines(job(1), job(2)))
+    assert call(publishing.publish_jobs, file) == 0
+    assert call(publishing.publish_jobs, file) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "2 accepted, 0 refused",
+        "2 accepted (2 of them repeated), 0 refused",
+    ]
+
+
+@pytest.mark.parametrize("items", [[], [report("1")], [report("1"), {}, report("2")]])
+def test_json_is_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str], items: list[Any]) -> None:
+    file = tmp_path / "r.ndjson"
+    file.write_text(lines(*items))
+    bad = sum(item == {} for item in items)
+    assert call(publishing.set_reports, file, as_json=True) == (1 if bad else 0)
+    document = json.loads(capsys.readouterr().out)
+    results = document.pop("results")
+    assert document == {"accepted": len(items) - bad, "repeated": 0, "stale": 0, "refused": bad}
+    assert [result["line"] for result in results] == list(range(1, len(items) + 1))
+    assert [result["http_status"] for result in results] == [422 if item == {} else 200 for item in items]
+
+
+def test_a_csv_of_cp932_comes_through_a_pipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "fiscal_year,institution.code,institution.name,institution.type,institution.prefecture,status\r\n"
+    text += "2026,3510000001,①㈱髙﨑病院,hospital,5,reported\r\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode("cp932"))))
+    assert call(publishing.set_reports, "-") == 0
+    assert capsys.readouterr().out == "1 accepted, 0 refused\n"
+
+
+def test_a_pipe_by_name_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipe = tmp_path / "pipe.ndjson"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(lines(report("1")),))
+    writer.start()
+    assert call(publishing.set_reports, pipe) == 0
+    writer.join()
+    assert capsys.readouterr().out == "1 accepted, 0 refused\n"
+
+
+@pytest.mark.parametrize(("name", "fault"), [("none.csv", "No such file"), (".", "Is a directory")])
+def test_what_is_no_file_is_said(tmp_path: Path, name: str, fault: str) -> None:
+    with pytest.raises(TodokeError, match=fault):
+        call(publishing.set_reports, tmp_path / name)
+
+
+def test_utf_16_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    file = tmp_path / "r.csv"
+    file.write_text("fiscal_year\n2026\n", encoding="utf-16")
+    with pytest.raises(TodokeError, match="UTF-16"):
+        call(publishing.set_reports, file)
+
+
+def test_what_a_hostile_name_holds_does_not_reach_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "j.ndjson"
+    file.write_text(lines({"job_id": "\x1b[2Jx", "kind": "?"}, {"job_id": "x" * 500}, {"job_id": 5}))
+    assert call(publishing.publish_jobs, file) == 1
+    told = capsys.readouterr().err
+    assert "\x1b" not in told
+    assert "(job  [2Jx)" in told
+    assert "xxx" not in told
+
+
+def test_a_long_file_is_answered_while_it_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only so many items are in memory at a time, and each batch is told before the next is read."""
+    file = tmp_path / "r.ndjson"
+    file.write_text(lines(*({"status": "?"} for _ in range(40))))
+    monkeypatch.setattr(publishing, "_REPORTS_AT_ONCE", 7)
+    read: list[int] = []
+    told: list[tuple[int, int]] = []
+    real = publishing.read_lines
+
+    def counting(stream: Any, name: str) -> Any:
+        for line in real(stream, name):
+            read.append(line.number)
+            yield line
+
+    monkeypatch.setattr(publishing, "read_lines", counting)
+    monkeypatch.setattr(publishing, "complain", lambda text: told.append((len(read), int(text.split(":")[1]))))
+    assert call(publishing.set_reports, file) == 1
+    assert [number for _, number in told] == list(range(1, 41))
+    assert all(number <= already <= number + 7 for already, number in told)
+    assert capsys.readouterr().out == "0 accepted, 40 refused\n"
