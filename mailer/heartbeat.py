@@ -1,0 +1,77 @@
+"""A sender's sign of life, and its name: a new one whenever the old one was taken for dead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from core.unbroken import unbroken
+
+log = structlog.get_logger("mailer")
+
+
+class LeaseKeeper(Protocol):
+    """Who is sending."""
+
+    async def enter(self, sender: str) -> None:
+        """This sender starts."""
+
+    async def beat(self, sender: str) -> bool:
+        """It lives. False where it was taken for dead meanwhile."""
+
+    async def living(self) -> int:
+        """How many senders live."""
+
+    async def leave(self, sender: str) -> None:
+        """It ends; what it holds is given back."""
+
+    async def take_over_dead(self) -> int:
+        """Give back what dead senders hold; how many messages it was."""
+
+
+class Heartbeat:
+    """Beats for one sender. `lease` is the name under which it may claim just now.
+
+    Who was taken for dead goes on under another name: messages claimed under the old one are another's by now, and
+    an outcome recorded under it must not pass for that other's. `share` is told how many senders live.
+    """
+
+    def __init__(self, leases: LeaseKeeper, name: str, seconds: float, share: Callable[[int], None]) -> None:
+        self.lease = name
+        self._leases = leases
+        self._name = name
+        self._seconds = seconds
+        self._share = share
+        self._deaths = 0
+
+    async def start(self) -> None:
+        """Become known."""
+        await self._leases.enter(self.lease)
+
+    async def run(self) -> None:
+        """Beat until cancelled, and look after what dead senders left."""
+        while True:
+            try:
+                await unbroken(self.beat())
+            except Exception:
+                log.exception("could not beat; trying again", sender=self.lease)
+            await asyncio.sleep(self._seconds)
+
+    async def beat(self) -> None:
+        """One beat."""
+        if not await self._leases.beat(self.lease):
+            self._deaths += 1
+            log.warning("taken for dead; going on under a new name", sender=self.lease)
+            self.lease = f"{self._name}#{self._deaths}"
+            await self._leases.enter(self.lease)
+        self._share(await self._leases.living())
+        taken_over = await self._leases.take_over_dead()
+        if taken_over:
+            log.info("took over what dead senders held", messages=taken_over)
+
+    async def end(self) -> None:
+        """Give back what is held."""
+        await self._leases.leave(self.lease)

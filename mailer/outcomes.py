@@ -1,0 +1,205 @@
+"""From an SMTP outcome to the change it makes: 2xx sent, 4xx later, 5xx final by meaning, silence in doubt. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from core.kinds import Kind
+from core.messages import CancelReason, Change, Message
+from core.ports import Classified, Postpone, ReplyClassifier
+from core.reports import BounceClass, Reason
+from core.retry import Schedule, Tries, after_trouble, doubt
+from core.statuses import Status
+from mailer.patience import asked_wait, slows
+from mailer.transport import Accepted, Lost, Outcome, Refused, enhanced_code
+
+MAX_DIAGNOSTIC = 1000
+
+DEFERRED_BY_MEANING = frozenset({Reason.MAILBOXFULL, Reason.SYSTEMFULL, Reason.RATELIMITED})
+"""5xx replies that mean "not now": a full mailbox, a full system, a rate limit (contract section 1, Retrying)."""
+
+_LOGIN_WANTED = frozenset({530, 534, 535, 538})
+"""RFC 4954 section 6: the relay wants a login or TLS of us. About the session, at whatever command it comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRules:
+    """How outcomes are judged."""
+
+    schedule: Schedule
+    classify: ReplyClassifier
+    doubt_waits: Callable[[Kind], bool]
+    settles_at: Callable[[datetime, str | None], datetime]
+
+
+def change_for(message: Message, outcome: Outcome, rules: OutcomeRules, lease: str, now: datetime) -> Change:
+    """The change that records an outcome under the sender's lease."""
+    match outcome:
+        case Accepted():
+            return _sent(message, outcome, rules, lease, now)
+        case Refused():
+            return _refused(message, outcome, rules, lease, now)
+        case Lost(in_doubt=True):
+            return _in_doubt(message, outcome, rules, lease, now)
+        case Lost():
+            return _lost(message, outcome, rules, lease, now)
+        case _:
+            assert_never(outcome)
+
+
+def of_the_relay(outcome: Outcome) -> bool:
+    """Whether it says nothing of the mail: the relay could not be reached, or wants no mail of ours at all."""
+    if isinstance(outcome, Accepted):
+        return False
+    wanted = isinstance(outcome, Refused) and outcome.stage == "mail" and outcome.code in _LOGIN_WANTED
+    return outcome.stage == "connect" or wanted
+
+
+def waits_for_relay(
+    message: Message, outcome: Refused | Lost, rules: OutcomeRules, until: datetime, lease: str, now: datetime
+) -> Change:
+    """Trouble of the relay: deferred until `until`; no try, and no interval used up. What is in doubt stays so."""
+    if isinstance(outcome, Lost):
+        values, told = _silence(outcome)
+    else:
+        found = rules.classify(outcome.code, enhanced_code(outcome.text), outcome.text, outcome.stage)
+        values, told = _answered(outcome, _session_reason(found))
+    doubtful = message.status is Status.IN_DOUBT
+    target, event = (Status.IN_DOUBT, "postponed") if doubtful else (Status.DEFERRED, "deferred")
+    detail = {**told, "relay": True, "next_attempt_at": until.isoformat()}
+    columns = {"ready_at": until} if doubtful else {**values, "ready_at": until}
+    return Change(message.id, target, event, now, detail, columns, lease)
+
+
+def given_back(message: Message, lease: str, now: datetime) -> Change:
+    """A mail that was claimed and not tried stands where it stood before."""
+    return Change(message.id, message.status, "given-back", now, {"why": "relay"}, {"ready_at": now}, lease)
+
+
+def postponed(message: Message, postpone: Postpone, lease: str, now: datetime) -> Change:
+    """A mail that was claimed waits after all; it stands where it stood before."""
+    detail = {"until": postpone.until.isoformat(), "why": postpone.why}
+    values = {"ready_at": postpone.until} | ({"due_at": postpone.until} if message.status is Status.SCHEDULED else {})
+    return Change(message.id, message.status, "postponed", now, detail, values, lease)
+
+
+def held_back(message: Message, why: str, reason: str, until: datetime, lease: str, now: datetime) -> Change:
+    """A mail that cannot be made before somebody mends the set-up (rule 132): no try, and no interval used up."""
+    detail = {"why": why, "reason": reason, "alarm": True, "next_attempt_at": until.isoformat()}
+    values = {"ready_at": until, "reason": reason, "diagnostic": bounded(why)}
+    return Change(message.id, Status.DEFERRED, "deferred", now, detail, values, lease)
+
+
+def late(change: Change) -> Change:
+    """An outcome that came after somebody else's word on the message: recorded beside it, changing no status."""
+    detail = {**change.detail, "outcome": str(change.target)}
+    return Change(change.message_id, None, "outcome-late", change.at, detail)
+
+
+def _sent(message: Message, outcome: Accepted, rules: OutcomeRules, lease: str, now: datetime) -> Change:
+    tries = _tries(message).one_more(now)
+    told = {
+        "sent_at": now,
+        "settles_at": rules.settles_at(now, message.prefecture),
+        "reason": None,
+        "bounce_class": None,
+    }
+    values = tries.columns() | told | _reply(outcome.code, outcome.text)
+    detail = {"attempt": tries.attempts, "smtp_code": outcome.code, "reply": bounded(outcome.text)}
+    alone = message.kind is not Kind.PRE_CHECK  # a guide waits for that one
+    return Change(message.id, Status.SENT, "sent", now, detail, values, lease, alone=alone)
+
+
+def _in_doubt(message: Message, outcome: Lost, rules: OutcomeRules, lease: str, now: datetime) -> Change:
+    schedule = None if rules.doubt_waits(message.kind) else rules.schedule
+    why = bounded(outcome.detail)
+    return doubt(message.id, _tries(message), schedule, now, why=why, detail={"stage": outcome.stage}, lease=lease)
+
+
+def _lost(message: Message, outcome: Lost, rules: OutcomeRules, lease: str, now: datetime) -> Change:
+    return _later(message, rules, lease, now, *_silence(outcome))
+
+
+def _silence(outcome: Lost) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Columns and an event's detail of a connection that failed."""
+    why = bounded(outcome.detail)
+    values = {
+        "reason": Reason.NETWORKERROR.value,
+        "bounce_class": BounceClass.SOFT.value,
+        "smtp_code": None,
+        "enhanced_code": None,
+        "diagnostic": why,
+    }
+    return values, {"stage": outcome.stage, "why": why}
+
+
+def _refused(message: Message, outcome: Refused, rules: OutcomeRules, lease: str, now: datetime) -> Change:
+    found = rules.classify(outcome.code, enhanced_code(outcome.text), outcome.text, outcome.stage)
+    of_the_session = outcome.code in _LOGIN_WANTED
+    reason = _session_reason(found) if of_the_session else found.reason
+    values, detail = _answered(outcome, reason)
+    if outcome.code < 500 or of_the_session or reason in DEFERRED_BY_MEANING:
+        return _later(message, rules, lease, now, values, detail, asked_wait(outcome.text) if slows(outcome) else None)
+    tries = _tries(message).one_more(now)
+    values |= tries.columns() | {"bounce_class": found.bounce_class.value}
+    told = {"attempt": tries.attempts, **detail}
+    return Change(message.id, Status.UNDELIVERED, "refused", now, told, values, lease)
+
+
+def _session_reason(found: Classified) -> Reason:
+    """What is said of a session is never said of a recipient."""
+    return Reason.SYSTEMERROR if found.bounce_class is BounceClass.HARD else found.reason
+
+
+def _answered(outcome: Refused, reason: Reason) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Columns and an event's detail of a refusal for now."""
+    values = {"reason": reason.value, "bounce_class": BounceClass.SOFT.value, **_reply(outcome.code, outcome.text)}
+    detail = {
+        "stage": outcome.stage,
+        "smtp_code": outcome.code,
+        "reply": bounded(outcome.text),
+        "reason": reason.value,
+    }
+    return values, detail
+
+
+def _later(
+    message: Message,
+    rules: OutcomeRules,
+    lease: str,
+    now: datetime,
+    values: Mapping[str, Any],
+    detail: Mapping[str, Any],
+    wait: timedelta | None = None,
+) -> Change:
+    """Tried again by the schedule; once tries have run out, 不達 with what the last one was answered.
+
+    Not before the `wait` that a server asked for.
+    """
+    tries = _tries(message).one_more(now)
+    told = {"attempt": tries.attempts, **detail}
+    retry = after_trouble(rules.schedule, tries.troubles, tries.first_at or now, now)
+    columns = {**values, **tries.columns(), "troubles": retry.used}
+    if retry.at is None:
+        columns["reason"] = CancelReason.RETRIES_EXHAUSTED
+        return Change(message.id, Status.UNDELIVERED, "retries-exhausted", now, told, columns, lease)
+    columns["ready_at"] = at = max(retry.at, now + (wait or timedelta()))
+    told["next_attempt_at"] = at.isoformat()
+    return Change(message.id, Status.DEFERRED, "deferred", now, told, columns, lease)
+
+
+def _tries(message: Message) -> Tries:
+    return Tries(message.attempts, message.troubles, message.first_attempt_at)
+
+
+def _reply(code: int, text: str) -> dict[str, Any]:
+    return {"smtp_code": code, "enhanced_code": enhanced_code(text), "diagnostic": bounded(text)}
+
+
+def bounded(text: str) -> str:
+    """Foreign text as it may be stored: of bounded length, and no character that a database refuses."""
+    readable = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    return readable[:MAX_DIAGNOSTIC]

@@ -1,0 +1,204 @@
+"""How fast mails go to each provider: limits that are configured, and patience that its servers ask for.
+
+All of it in business time, in one process; senders that share a database share a limit by their number. A mail that
+has to wait is given its own moment, one behind the other, and goes back to the outbox until then: it holds neither a
+connection nor a place among the claimed. Nothing here slows a domain of which nothing is configured or was heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from core.destinations import Destination
+from core.kinds import Kind
+from core.messages import Message
+from core.ports import Candidate, Claim, ClaimPolicy, Decision, Postpone
+
+LIMITED, SLOWED = "domain-limit", "domain-slowed"
+"""Why a mail was postponed."""
+
+_HOLD = timedelta(minutes=1)
+_CAUTION = 60.0
+"""Mails a minute to a provider that has asked for patience, once it is over; doubled every quiet minute."""
+_LEAST_CAUTION, _MOST_CAUTION = 6.0, 4000.0
+_BURST_MINUTES = 1 / 30
+_AHEAD = 5
+"""Mails claimed for each connection that a provider is allowed."""
+_NEXT_LOOK = timedelta(seconds=1)
+_FARTHEST = timedelta(minutes=5)
+"""No mail waits longer for caution before it asks again: caution grows less by then."""
+_URGENT = frozenset({Kind.CODE, Kind.PASSWORD_RESET})
+"""Kinds that go before all that wait; what they take of a limit, the others miss."""
+
+
+@dataclass(slots=True)
+class _State:
+    """One group's."""
+
+    limit: Destination
+    tokens: float = 1.0
+    counted_at: datetime | None = None
+    last_slot: datetime | None = None
+    held_until: datetime | None = None
+    caution: float | None = None  # mails a minute
+    cautious_since: datetime | None = None
+    claimed: set[str] = field(default_factory=set)
+    asked: int = 0  # claimed in the claim that is under way
+    under_way: int = 0
+
+
+class Pacing:
+    """The pace of every provider, as this process knows it."""
+
+    def __init__(self, destinations: Sequence[Destination] = ()) -> None:
+        self._groups = {domain: destination for destination in destinations for domain in destination.domains}
+        self._states: dict[str, _State] = {}
+        for destination in destinations:
+            if destination.connections is not None or destination.per_minute is not None:
+                self._states[destination.name] = _State(destination)
+        self._senders = 1
+
+    def share(self, senders: int) -> None:
+        """So many senders are alive: each keeps to its part of a limit."""
+        self._senders = max(1, senders)
+
+    def ask(self, message: Message, now: datetime) -> Postpone | None:
+        """Whether a mail may be claimed now, and when otherwise."""
+        state = self._state(message.recipient.email)
+        if state is None:
+            return None
+        self._calm_down(state, now)
+        urgent = message.kind in _URGENT
+        if state.held_until is not None and state.held_until > now:
+            return Postpone(state.held_until if urgent else self._slot(state, state.held_until), SLOWED)
+        if not urgent and self._full(state):
+            return Postpone(self._slot(state, now + _NEXT_LOOK), LIMITED)
+        rate = self._rate(state)
+        if rate is not None and not _take_token(state, rate, now, urgent=urgent):
+            return Postpone(self._slot(state, now), LIMITED if state.caution is None else SLOWED)
+        state.asked += 1
+        return None
+
+    def claimed(self, messages: Sequence[Message]) -> None:
+        """A claim is over, and these came of it."""
+        for state in self._states.values():
+            state.asked = 0
+        for message in messages:
+            state_of = self._state(message.recipient.email)
+            if state_of is not None:
+                state_of.claimed.add(message.id)
+
+    def held(self, address: str, now: datetime) -> Postpone | None:
+        """Whether a mail that was claimed has to wait after all, since its provider asked for patience meanwhile."""
+        state = self._state(address)
+        if state is None or state.held_until is None or state.held_until <= now:
+            return None
+        return Postpone(self._slot(state, state.held_until), SLOWED)
+
+    def begin(self, address: str) -> bool:
+        """A mail wants to go on its way; False where as many as are allowed are under way."""
+        state = self._state(address)
+        if state is None:
+            return True
+        if state.limit.connections is not None and state.under_way >= self._connections(state):
+            return False
+        state.under_way += 1
+        return True
+
+    def end(self, address: str) -> None:
+        """One that was under way no longer is."""
+        state = self._state(address)
+        if state is not None:
+            state.under_way = max(0, state.under_way - 1)
+
+    def done(self, message: Message) -> None:
+        """A claimed mail is no longer ours."""
+        state = self._state(message.recipient.email)
+        if state is not None:
+            state.claimed.discard(message.id)
+
+    def slow(self, address: str, now: datetime, wait: timedelta | None) -> datetime:
+        """A provider asks for patience, for `wait` where it says so: until when nothing goes to it."""
+        state = self._state(address)
+        if state is None:
+            destination = self._group(address)
+            state = self._states[destination.name] = _State(destination)
+        known = state.held_until or now
+        if known <= now:
+            before = state.caution or 2 * _CAUTION
+            state.caution = max(_LEAST_CAUTION, before / 2)
+        state.held_until = max(known, now + (wait or _HOLD))
+        state.cautious_since = state.last_slot = state.held_until
+        state.tokens = 1.0
+        return state.held_until
+
+    def _state(self, address: str) -> _State | None:
+        return self._states.get(self._group(address).name) if self._states else None
+
+    def _group(self, address: str) -> Destination:
+        domain = address.rpartition("@")[2].lower()
+        parent = domain
+        while parent:
+            if parent in self._groups:
+                return self._groups[parent]
+            parent = parent.partition(".")[2]
+        return Destination(domain, (domain,))
+
+    def _rate(self, state: _State) -> float | None:
+        """Mails a minute of this process."""
+        rates = [rate for rate in (state.limit.per_minute, state.caution) if rate is not None]
+        return min(rates) / self._senders if rates else None
+
+    def _connections(self, state: _State) -> int:
+        return max(1, (state.limit.connections or 1) // self._senders)
+
+    def _full(self, state: _State) -> bool:
+        if state.limit.connections is None:
+            return False
+        return len(state.claimed) + state.asked >= self._connections(state) * _AHEAD
+
+    def _slot(self, state: _State, earliest: datetime) -> datetime:
+        """The moment of the next mail that has to wait; those before it have theirs."""
+        rate = self._rate(state) or 60.0 * self._connections(state) * _AHEAD
+        last = state.last_slot or earliest
+        slot = max(last, earliest) + timedelta(minutes=1 / rate)
+        state.last_slot = slot if state.caution is None else min(slot, earliest + _FARTHEST)
+        return state.last_slot
+
+    def _calm_down(self, state: _State, now: datetime) -> None:
+        """Twice as many a minute for every minute in which nobody asked for patience again."""
+        while state.caution is not None and state.cautious_since is not None:
+            if now - state.cautious_since < _HOLD:
+                return
+            state.caution *= 2
+            state.cautious_since += _HOLD
+            if state.caution > _MOST_CAUTION:
+                state.caution = state.cautious_since = state.held_until = None
+
+
+class PacedPolicy:
+    """Whether a message may leave now, the pace of its recipient's provider asked last."""
+
+    def __init__(self, policy: ClaimPolicy, pacing: Pacing) -> None:
+        self._policy = policy
+        self._pacing = pacing
+
+    def decide(self, candidate: Candidate, now: datetime) -> Decision:
+        """The other policy's decision, unless it is to claim what its provider does not take yet."""
+        decision = self._policy.decide(candidate, now)
+        if not isinstance(decision, Claim):
+            return decision
+        return self._pacing.ask(candidate.message, now) or decision
+
+
+def _take_token(state: _State, rate: float, now: datetime, *, urgent: bool) -> bool:
+    """Whether one more may go; an urgent one always may, and the next ones pay for it."""
+    passed = 0.0 if state.counted_at is None else max(0.0, (now - state.counted_at).total_seconds() / 60)
+    state.tokens = min(state.tokens + passed * rate, max(1.0, rate * _BURST_MINUTES))
+    state.counted_at = now
+    if state.tokens < 1 and not urgent:
+        return False
+    state.tokens -= 1
+    return True

@@ -1,0 +1,119 @@
+"""Reaching the relay: connect, greet, encrypt, log in. aiosmtplib does it; the conversation after that is `Wire`'s."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import aiosmtplib
+from aiosmtplib import SMTPAuthenticationError, SMTPException, SMTPHeloError, SMTPResponseException
+
+from core.errors import TodokeError
+from mailer.wire import Wire
+
+TlsMode = Literal["none", "starttls", "tls"]
+
+_NOT_KNOWN = range(500, 505)
+"""Replies to EHLO of a server that knows HELO only (RFC 5321 section 3.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """How the relay is reached. Time-outs in seconds (RFC 5321 section 4.5.3.2)."""
+
+    host: str
+    port: int
+    tls: TlsMode = "none"
+    username: str | None = None
+    password: str | None = None
+    ca_file: str | None = None
+    command_timeout: float = 60.0
+    final_timeout: float = 300.0
+    local_hostname: str | None = None
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Certificates and host names are always verified."""
+        return ssl.create_default_context(cafile=self.ca_file)
+
+
+class RelayTrouble(TodokeError, ConnectionError):
+    """The relay cannot be used; `code` is its reply code where it gave one, `text` says what happened."""
+
+    def __init__(self, text: str, code: int | None = None) -> None:
+        self.text = text
+        self.code = code
+        super().__init__(text if code is None else f"{code} {text}")
+
+
+class Relay:
+    """Opens connections to one relay."""
+
+    def __init__(self, settings: RelaySettings) -> None:
+        self._settings = settings
+        self._context: ssl.SSLContext | None = None
+
+    async def open(self) -> Wire:
+        """A connection on which mails can be sent. Raises RelayTrouble."""
+        try:
+            return await _connected(self._client())
+        except SMTPResponseException as error:
+            raise RelayTrouble(f"{_step(error)}: {error.message}", error.code) from error
+        except (SMTPException, OSError, ValueError) as error:
+            raise RelayTrouble(_plain(error)) from error
+
+    def _client(self) -> aiosmtplib.SMTP:
+        settings = self._settings
+        if settings.tls != "none" and self._context is None:
+            self._context = settings.ssl_context()
+        return aiosmtplib.SMTP(
+            hostname=settings.host,
+            port=settings.port,
+            use_tls=settings.tls == "tls",
+            start_tls=settings.tls == "starttls",
+            tls_context=self._context,
+            username=settings.username,
+            password=settings.password,
+            timeout=settings.command_timeout,
+            local_hostname=settings.local_hostname or "localhost",
+        )
+
+
+async def _connected(client: aiosmtplib.SMTP) -> Wire:
+    try:
+        await client.connect()
+        if client.is_ehlo_or_helo_needed:
+            await _greet(client)
+        return Wire(_transport(client), frozenset(client.esmtp_extensions))
+    except BaseException:
+        client.close()
+        raise
+
+
+def _transport(client: aiosmtplib.SMTP) -> asyncio.Transport:
+    # Told by what is missing, since uvloop's transports are of classes of their own.
+    if client.transport is None:
+        raise aiosmtplib.SMTPServerDisconnected("the server closed the connection after its greeting")
+    return cast(asyncio.Transport, client.transport)
+
+
+async def _greet(client: aiosmtplib.SMTP) -> None:
+    try:
+        await client.ehlo()
+    except SMTPHeloError as error:
+        if error.code not in _NOT_KNOWN:
+            raise
+        await client.helo()
+
+
+def _step(error: SMTPResponseException) -> str:
+    if isinstance(error, SMTPAuthenticationError):
+        return "the relay refused our login"
+    if isinstance(error, SMTPHeloError):
+        return "the relay refused our greeting"
+    return "the relay refused the connection"
+
+
+def _plain(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

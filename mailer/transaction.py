@@ -1,0 +1,164 @@
+"""One SMTP transaction (RFC 5321 section 3.3), commands pipelined where the server offers it (RFC 2920).
+
+The reply after the final dot decides everything, so DATA is spoken in two steps: while the dot has not left, a lost
+connection means "not sent"; from then on it means "in doubt".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mailer.wire import ConnectionGone, Reply, ReplyGarbled, Wire, WireError
+
+Stage = Literal["connect", "mail", "rcpt", "data"]
+
+_PATH = re.compile(r"[!-;=?-~]*", re.ASCII)
+_LEADING_DOT = re.compile(rb"(?m)^\.")
+_GO_AHEAD = 354
+CLOSING = 421
+"""The server ends the session (RFC 5321 section 3.8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """2xx after the final dot: the relay took responsibility."""
+
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A 4xx or 5xx reply at a stage. At "connect" it is about us and the relay, never about the recipient."""
+
+    code: int
+    text: str
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection failed or fell silent; `in_doubt` once the final dot had left."""
+
+    detail: str
+    stage: Stage
+    in_doubt: bool = False
+
+
+Outcome = Accepted | Refused | Lost
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An outcome; `unheard` where the session was over before the relay took any notice of this mail."""
+
+    outcome: Outcome
+    unheard: bool = False
+
+
+class Parcel:
+    """A mail in its envelope; `before_dot` is awaited once the recipient is accepted, before the mail goes out.
+
+    Raises ValueError for an address that cannot stand in a command.
+    """
+
+    def __init__(self, sender: str, recipient: str, mail: bytes, before_dot: Callable[[], Awaitable[None]]) -> None:
+        self.commands: Mapping[Stage, bytes] = {
+            "mail": b"MAIL FROM:<%b>\r\n" % _path(sender),
+            "rcpt": b"RCPT TO:<%b>\r\n" % _path(recipient),
+            "data": b"DATA\r\n",
+        }
+        end = b".\r\n" if mail.endswith(b"\r\n") else b"\r\n.\r\n"
+        self.stuffed = _stuffed(mail) + end
+        self.before_dot = before_dot
+
+
+class Transaction:
+    """A parcel on one connection. Time-outs in seconds: for each reply, and for the one after the final dot."""
+
+    def __init__(self, wire: Wire, parcel: Parcel, command_timeout: float, final_timeout: float) -> None:
+        self._wire = wire
+        self._parcel = parcel
+        self._command_timeout = command_timeout
+        self._final_timeout = final_timeout
+        self._stage: Stage = "mail"
+        self._heard = False
+        self._dot_written = False
+
+    async def run(self) -> Ended:
+        """All of it. What `before_dot` raises is raised, and leaves the connection in the middle of DATA."""
+        try:
+            refused = await self._introduce()
+            if refused is not None:
+                return Ended(refused, unheard=refused.stage == "mail" and refused.code == CLOSING)
+            await self._parcel.before_dot()
+            return Ended(await self._hand_over())
+        except WireError as error:
+            lost = Lost(str(error), self._stage, in_doubt=self._dot_written and self._wire.flushed)
+            return Ended(lost, unheard=isinstance(error, ConnectionGone) and not self._heard)
+
+    async def _introduce(self) -> Refused | None:
+        """Sender, recipient, DATA: None once the relay waits for the mail."""
+        return await (self._pipelined() if "pipelining" in self._wire.extensions else self._stepwise())
+
+    async def _stepwise(self) -> Refused | None:
+        for stage, command in self._parcel.commands.items():
+            self._wire.write(command)
+            refused = await self._answer(stage)
+            if refused is not None:
+                return refused
+        return None
+
+    async def _pipelined(self) -> Refused | None:
+        self._wire.write(b"".join(self._parcel.commands.values()))
+        refused: Refused | None = None
+        for stage in self._parcel.commands:
+            if refused is None:
+                refused = await self._answer(stage)
+            else:
+                await self._skip()
+        return refused
+
+    async def _answer(self, stage: Stage) -> Refused | None:
+        self._stage = stage
+        reply = await self._wire.reply(self._command_timeout)
+        self._heard = True
+        accepted = reply.code == _GO_AHEAD if stage == "data" else reply.code // 100 == 2
+        return None if accepted else _refusal(reply, stage)
+
+    async def _skip(self) -> None:
+        """The reply to what stood behind a refused command; a mail that is waited for all the same is an empty one."""
+        with contextlib.suppress(WireError):
+            reply = await self._wire.reply(self._command_timeout)
+            if reply.code == _GO_AHEAD:
+                self._wire.write(b".\r\n")
+                await self._wire.reply(self._command_timeout)
+
+    async def _hand_over(self) -> Accepted | Refused:
+        self._wire.write(self._parcel.stuffed)
+        self._dot_written = True
+        reply = await self._wire.reply(self._final_timeout)
+        return Accepted(reply.code, reply.text) if reply.code // 100 == 2 else _refusal(reply, "data")
+
+
+def _stuffed(mail: bytes) -> bytes:
+    """Lines that begin with a dot get another one (RFC 5321 section 4.5.2)."""
+    if mail.startswith(b".") or b"\n." in mail:
+        return _LEADING_DOT.sub(b"..", mail)
+    return mail
+
+
+def _refusal(reply: Reply, stage: Stage) -> Refused:
+    if reply.code < 400:
+        raise ReplyGarbled(f"{reply.code} is no reply to this: {reply.text[:100]}")
+    return Refused(reply.code, reply.text, stage)
+
+
+def _path(address: str) -> bytes:
+    if _PATH.fullmatch(address) is None:
+        raise ValueError("an address with characters that cannot stand in an SMTP command")
+    return address.encode("ascii")

@@ -1,0 +1,129 @@
+"""Mails over a kept connection to the relay, one at a time, and what came of each.
+
+A connection that the relay has closed meanwhile, as relays do with idle ones, costs a mail nothing: it begins anew.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+
+from mailer.relay import Relay, RelaySettings, RelayTrouble
+from mailer.transaction import CLOSING, Accepted, Ended, Lost, Outcome, Parcel, Refused, Transaction
+from mailer.wire import Wire, WireError
+
+__all__ = ["Accepted", "Connection", "Lost", "Outcome", "Refused", "RelaySettings", "enhanced_code"]
+
+MESSAGES_PER_CONNECTION = 200
+
+_ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
+_PARTING_SECONDS = 2.0
+
+
+def enhanced_code(text: str) -> str | None:
+    """The enhanced status code of a reply text (RFC 2034), which stands at its head unless a server is sloppy."""
+    match = _ENHANCED.search(text)
+    return match[1] if match else None
+
+
+class Connection:
+    """A connection to the relay: opened when needed, kept, opened anew when the relay has closed it."""
+
+    def __init__(self, settings: RelaySettings) -> None:
+        self._settings = settings
+        self._relay = Relay(settings)
+        self._wire: Wire | None = None
+        self._used = 0
+
+    @property
+    def usable(self) -> bool:
+        """Whether a connection stands that the relay has not given up."""
+        return self._wire is not None and self._wire.fresh
+
+    async def send(
+        self,
+        sender: str,
+        recipient: str,
+        mail: bytes,
+        before_dot: Callable[[], Awaitable[None]],
+    ) -> Outcome:
+        """Send one mail; `before_dot` is awaited once the recipient is accepted, before the mail itself goes out.
+
+        What `before_dot` raises is raised, and the mail is not sent then. Raises ValueError for an address that
+        cannot stand in a command.
+        """
+        parcel = Parcel(sender, recipient, mail, before_dot)
+        if self._wire is not None and self.usable and self._used < MESSAGES_PER_CONNECTION:
+            ended = await self._converse(self._wire, parcel)
+            if not ended.unheard:
+                return ended.outcome
+        try:
+            wire = await self._open()
+        except RelayTrouble as trouble:
+            return _no_relay(trouble)
+        return (await self._converse(wire, parcel)).outcome
+
+    async def probe(self) -> str | None:
+        """Connect, greet and part: what went wrong, or None."""
+        try:
+            await self._open()
+        except RelayTrouble as trouble:
+            return str(trouble)
+        finally:
+            await self.close()
+        return None
+
+    async def close(self) -> None:
+        """Say QUIT where somebody still listens."""
+        wire, self._wire = self._wire, None
+        if wire is None:
+            return
+        try:
+            wire.write(b"QUIT\r\n")
+            await wire.reply(_PARTING_SECONDS)
+            wire.close()
+        except WireError:
+            wire.abort()
+
+    async def _open(self) -> Wire:
+        await self.close()
+        self._used = 0
+        self._wire = await self._relay.open()
+        return self._wire
+
+    async def _converse(self, wire: Wire, parcel: Parcel) -> Ended:
+        self._used += 1
+        settings = self._settings
+        try:
+            ended = await Transaction(wire, parcel, settings.command_timeout, settings.final_timeout).run()
+        except BaseException:
+            self._drop()
+            raise
+        if not isinstance(ended.outcome, Accepted):
+            await self._recover(wire, ended.outcome)
+        return ended
+
+    async def _recover(self, wire: Wire, outcome: Refused | Lost) -> None:
+        """Make the connection ready for the next mail, or give it up."""
+        try:
+            if isinstance(outcome, Lost) or outcome.code == CLOSING:
+                self._drop()
+                return
+            wire.write(b"RSET\r\n")
+            reply = await wire.reply(self._settings.command_timeout)
+            if reply.code // 100 != 2:
+                self._drop()
+        except WireError:
+            self._drop()
+
+    def _drop(self) -> None:
+        """Give the connection up; what has not left never will."""
+        if self._wire is not None:
+            self._wire.abort()
+            self._wire = None
+
+
+def _no_relay(trouble: RelayTrouble) -> Refused | Lost:
+    if trouble.code is None:
+        return Lost(trouble.text, "connect")
+    return Refused(trouble.code, trouble.text, "connect")

@@ -1,0 +1,159 @@
+"""An SMTP connection after its greeting: octets out, whole replies in, and whether everything has left.
+
+Replies are queued in the order in which they come, so that commands can be pipelined (RFC 2920).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from dataclasses import dataclass
+
+_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+_LONGEST_LINE = 8_192
+_LONGEST_REPLY = 65_536
+_MOST_REPLIES = 16
+"""Far more than are ever outstanding: who sends more unasked is no SMTP server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply of one or more lines; `text` has them without codes, joined by LF."""
+
+    code: int
+    text: str
+
+
+class WireError(ConnectionError):
+    """The conversation cannot go on."""
+
+
+class ConnectionGone(WireError):
+    """The other side has closed or reset the connection."""
+
+
+class ReplyOverdue(WireError):
+    """No reply in time."""
+
+
+class ReplyGarbled(WireError):
+    """What came is no SMTP reply, or has no end."""
+
+
+class Wire(asyncio.Protocol):
+    """Made for a transport that is connected already; `extensions` are those of the EHLO reply, in lower case."""
+
+    def __init__(self, transport: asyncio.Transport, extensions: frozenset[str] = frozenset()) -> None:
+        self.extensions = extensions
+        self._transport = transport
+        self._rest = b""
+        self._lines: list[bytes] = []
+        self._octets = 0
+        self._replies: deque[Reply] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._trouble: WireError | None = None
+        self._held_back = False
+        transport.set_write_buffer_limits(high=0)
+        transport.set_protocol(self)
+
+    @property
+    def fresh(self) -> bool:
+        """Open, and nothing was said that nobody asked for, such as a 421 before the server hangs up."""
+        return self._trouble is None and not self._transport.is_closing() and not self._replies and not self._rest
+
+    @property
+    def flushed(self) -> bool:
+        """Whether all that was written has left this process. False for good where the connection broke before."""
+        return not self._held_back
+
+    def write(self, octets: bytes) -> None:
+        """Send, or queue to send, octets. Raises ConnectionGone, or what ended the conversation before."""
+        if self._trouble is not None or self._transport.is_closing():
+            raise self._trouble or ConnectionGone("the connection is closed")
+        self._transport.write(octets)
+        if self._transport.is_closing():
+            self._held_back = True  # the transport found the connection broken and sent none of it
+
+    async def reply(self, seconds: float) -> Reply:
+        """The next reply, whole within `seconds`. Raises ConnectionGone, ReplyOverdue or ReplyGarbled."""
+        if not self._replies and self._trouble is None:
+            await self._more(seconds)
+        if self._replies:
+            return self._replies.popleft()
+        raise self._trouble or ConnectionGone("the connection is closed")
+
+    async def _more(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        overdue = loop.call_later(seconds, self._fail, ReplyOverdue(f"no reply within {seconds:g} s"))
+        try:
+            await self._waiter
+        finally:
+            overdue.cancel()
+            self._waiter = None
+
+    def abort(self) -> None:
+        """Close at once; what has not left is thrown away and never leaves."""
+        self._fail(ConnectionGone("the connection was given up"))
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Close once everything written has left."""
+        self._transport.close()
+
+    # What the transport tells:
+
+    def data_received(self, data: bytes) -> None:
+        """Take octets apart into replies."""
+        if self._trouble is not None:
+            return
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._take(line)
+        if len(self._rest) > _LONGEST_LINE or self._octets > _LONGEST_REPLY or len(self._replies) > _MOST_REPLIES:
+            self._fail(ReplyGarbled("a reply without end"))
+
+    def _take(self, line: bytes) -> None:
+        match = _LINE.fullmatch(line.rstrip(b"\r"))
+        if match is None:
+            self._fail(ReplyGarbled(f"not an SMTP reply: {_text(line)[:100]!r}"))
+        else:
+            self._octets += len(line)
+            self._lines.append(match[3] or b"")
+            if match[2] != b"-":
+                self._complete(int(match[1]))
+
+    def _complete(self, code: int) -> None:
+        self._replies.append(Reply(code, "\n".join(_text(line).strip() for line in self._lines)))
+        self._lines.clear()
+        self._octets = 0
+        self._wake()
+
+    def eof_received(self) -> None:
+        """The other side says no more; a transport closes itself then."""
+        self._fail(ConnectionGone("the server closed the connection"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, with `exc` where it broke."""
+        self._fail(ConnectionGone(f"the connection broke: {exc}" if exc else "the server closed the connection"))
+
+    def pause_writing(self) -> None:
+        """Something written could not leave yet."""
+        self._held_back = True
+
+    def resume_writing(self) -> None:
+        """All of it has left."""
+        self._held_back = False
+
+    def _fail(self, trouble: WireError) -> None:
+        self._trouble = self._trouble or trouble
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "replace").replace("\x00", "\ufffd")

@@ -1,0 +1,172 @@
+"""Limits of providers and their asking for patience, on a clock that a test turns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.destinations import load_destinations
+from core.destinations import Destination
+from core.kinds import Kind
+from core.mail import Recipient
+from core.messages import Message
+from core.statuses import Status
+from mailer.pacing import LIMITED, SLOWED, Pacing
+from mailer.patience import LONGEST, asked_wait, slows
+from mailer.transport import Accepted, Lost, Refused
+
+NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+MESSAGE = Message(
+    "m", Kind.REMINDER, Status.SCHEDULED, Recipient("a@docomo.ne.jp"), None, {}, "<m@x>", 0, 0, None, None
+)
+
+
+def mail(number: int, domain: str = "docomo.ne.jp", kind: Kind = Kind.REMINDER) -> Message:
+    return replace(MESSAGE, id=str(number), kind=kind, recipient=Recipient(f"a{number}@{domain}"))
+
+
+def drain(pacing: list[Pacing], mails: list[Message], minutes: float) -> Counter[int]:
+    """What leaves in each minute when each mail is asked for at its moment, by whichever sender comes first."""
+    waiting = [(NOW, message) for message in mails]
+    left: Counter[int] = Counter()
+    turn = 0
+    while waiting and min(moment for moment, _ in waiting) < NOW + timedelta(minutes=minutes):
+        waiting.sort(key=lambda entry: entry[0])
+        moment, message = waiting.pop(0)
+        turn += 1
+        sender = pacing[turn % len(pacing)]
+        postponed = sender.ask(message, moment)
+        if postponed is None:
+            left[int((moment - NOW) / timedelta(minutes=1))] += 1
+        else:
+            assert postponed.until > moment
+            waiting.append((postponed.until, message))
+        sender.claimed([])
+    return left
+
+
+@pytest.mark.parametrize("senders", [1, 3])
+def test_a_rate_is_held_and_used_by_all_senders_together(senders: int) -> None:
+    pacing = [Pacing([Destination("docomo", ("docomo.ne.jp",), per_minute=60)]) for _ in range(senders)]
+    for one in pacing:
+        one.share(senders)
+    left = drain(pacing, [mail(number) for number in range(300)], 5)
+    assert max(left.values()) <= 60 + senders * 3
+    assert sum(left.values()) >= 0.8 * 300
+
+
+def test_a_domain_of_which_nothing_is_known_has_no_pace() -> None:
+    pacing = Pacing([Destination("docomo", ("docomo.ne.jp",), per_minute=1)])
+    pacing.slow("a@gmail.com", NOW, None)
+    assert [pacing.ask(mail(number, "example.jp"), NOW) for number in range(1000)] == [None] * 1000
+    assert pacing.begin("a@example.jp")
+
+
+def test_each_mail_that_waits_has_a_moment_of_its_own() -> None:
+    pacing = Pacing([Destination("docomo", ("docomo.ne.jp",), per_minute=60)])
+    answers = [pacing.ask(mail(number), NOW) for number in range(100)]
+    moments = [answer.until for answer in answers if answer is not None]
+    assert len(set(moments)) == len(moments) >= 95
+    assert max(moments) <= NOW + timedelta(seconds=101)
+    assert {answer.why for answer in answers if answer is not None} == {LIMITED}
+
+
+@pytest.mark.parametrize("kind", [Kind.CODE, Kind.PASSWORD_RESET])
+def test_an_urgent_mail_goes_before_all_that_wait(kind: Kind) -> None:
+    pacing = Pacing([Destination("docomo", ("docomo.ne.jp",), 1, 60)])
+    for number in range(100):
+        pacing.ask(mail(number), NOW)
+    assert pacing.ask(mail(200, kind=kind), NOW) is None
+
+
+def test_a_provider_that_asks_for_patience_is_left_alone_with_all_its_domains() -> None:
+    pacing = Pacing(load_destinations())
+    until = pacing.slow("a@gmail.com", NOW, timedelta(minutes=5))
+    assert until == NOW + timedelta(minutes=5)
+    for moment in (NOW, until - timedelta(seconds=1)):
+        answer = pacing.ask(mail(1, "googlemail.com"), moment)
+        assert answer is not None
+        assert (answer.until > until, answer.why) == (True, SLOWED)
+        held = pacing.held("x@gmail.com", moment)
+        assert held is not None
+        assert held.until > until
+    assert pacing.ask(mail(2, "docomo.ne.jp"), NOW) is None
+    assert pacing.held("x@docomo.ne.jp", NOW) is None
+    code = pacing.ask(mail(3, "gmail.com", Kind.CODE), NOW)
+    assert code is not None
+    assert code.until == until
+    assert pacing.ask(mail(4, "gmail.com"), until) is None
+
+
+def test_caution_ends_step_by_step() -> None:
+    pacing = Pacing()
+    until = pacing.slow("a@example.jp", NOW, None)
+    assert until == NOW + timedelta(minutes=1)
+
+    def taken(at: datetime) -> int:
+        return sum(pacing.ask(mail(number, "example.jp"), at) is None for number in range(2000))
+
+    first, later, long_after = taken(until), taken(until + timedelta(minutes=3)), taken(until + timedelta(hours=1))
+    assert 1 <= first < later < long_after == 2000
+
+
+def test_asked_again_it_becomes_more_careful() -> None:
+    pacing, at, left = Pacing(), NOW, []
+    for _ in range(4):
+        at = pacing.slow("a@example.jp", at, None)
+        left.append(sum(pacing.ask(mail(n, "example.jp"), at + timedelta(seconds=n)) is None for n in range(60)))
+    assert left == sorted(left, reverse=True)
+    assert left[-1] < left[0] / 2
+
+
+def test_no_more_than_allowed_are_under_way_and_few_are_claimed() -> None:
+    pacing = Pacing([Destination("docomo", ("docomo.ne.jp",), connections=4)])
+    pacing.share(2)
+    answers = [pacing.ask(mail(number), NOW) for number in range(50)]
+    assert answers.count(None) == 10
+    pacing.claimed([mail(number) for number in range(10)])
+    assert [pacing.begin("a@docomo.ne.jp") for _ in range(4)] == [True, True, False, False]
+    pacing.end("a@docomo.ne.jp")
+    pacing.done(mail(0))
+    assert pacing.begin("b@mb.docomo.ne.jp")
+    assert pacing.ask(mail(60), NOW) is None
+    assert pacing.ask(mail(61), NOW) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("4.7.1 Greylisted, try again in 5 minutes", 300),
+        ("4.7.0 retry after 300 s", 300),
+        ("Greylisting in action, please come back in 00:05:00", 300),
+        ("4.7.28 try again later", None),
+        ("4.7.0 Please wait 1 hour", 3600),
+        ("4.2.1 too many messages; Retry-After: 90 seconds", 90),
+        ("4.7.0 try again in 999999 hours", LONGEST.total_seconds()),
+        ("4.7.0 blocked, see RFC 5321 section 4.5.4.1", None),
+        ("", None),
+    ],
+)
+def test_the_time_that_a_reply_asks_for(text: str, seconds: float | None) -> None:
+    assert asked_wait(text) == (None if seconds is None else timedelta(seconds=seconds))
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read(text: str) -> None:
+    wait = asked_wait(text)
+    assert wait is None or timedelta() <= wait <= LONGEST
+
+
+def test_what_slows_a_provider() -> None:
+    assert all(slows(Refused(code, "4.7.28 rate", "rcpt")) for code in (421, 450, 451))
+    assert slows(Refused(451, "try again in 60 seconds", "data"))
+    assert not slows(Refused(451, "4.3.0 later", "rcpt"))
+    assert not slows(Refused(550, "5.7.1 try again in 60 seconds", "rcpt"))
+    assert not slows(Refused(451, "4.7.1 our relay's own limit", "mail"))
+    assert not slows(Accepted(250, "4.7.1"))
+    assert not slows(Lost("4.7.1", "rcpt"))
