@@ -1,0 +1,65 @@
+"""Mailbox addresses as reports write them: bare, in angle brackets, typed (`rfc822;`), or inside running text."""
+
+from __future__ import annotations
+
+import re
+
+MAX_ADDRESS = 320
+"""64 octets of local part, @, 255 of domain (RFC 5321 section 4.5.3.1)."""
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]"
+_DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]"
+PATTERN = rf"(?:{_ATOM}{{1,128}}+|\"[^\"\s@]{{1,128}}+\")@(?:{_DOMAIN})"
+"""An address inside running text; without groups, to be built into other patterns."""
+
+_IN_TEXT = re.compile(rf"(?<!{_ATOM})({PATTERN})")
+_TYPE = re.compile(r"^(?:\s*+(?:rfc/?822|utf-8|smtp|unknown|internet|local|mailto)\s*+[;:]\s*+){1,3}", re.IGNORECASE)
+_XTEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_SPACED = re.compile(r"^[^\s@]{1,128}@[^\s@]{1,255}$")
+
+
+def find(text: str) -> list[str]:
+    """Every address in running text, in order, without repetition (letter case ignored)."""
+    seen: dict[str, str] = {}
+    for match in _IN_TEXT.finditer(text):
+        address = trim(match.group(1))
+        if address:
+            seen.setdefault(address.lower(), address)
+    return list(seen.values())
+
+
+def first(text: str) -> str:
+    """The first address in the text, or an empty string."""
+    match = _IN_TEXT.search(text)
+    return trim(match.group(1)) if match else ""
+
+
+def typed(value: str) -> str:
+    """The address of a typed field such as Final-Recipient (RFC 3464 section 2.3.2, RFC 6533 section 3).
+
+    An address that is none by syntax is given back as far as it reads, so that nothing is lost: old gateways
+    write X.400 names, sendmail the bare name of a local user.
+    """
+    bare = _XTEXT.sub(_unescape, _TYPE.sub("", value[: 4 * MAX_ADDRESS])).strip()
+    if "<" in bare and ">" in bare:
+        bare = bare[bare.rfind("<") + 1 :].partition(">")[0].strip()
+    bare = bare.strip("<>;, \t")
+    if _SPACED.match(bare):
+        return trim(bare)[:MAX_ADDRESS]
+    return (first(bare) or bare)[:MAX_ADDRESS]
+
+
+def domain(address: str) -> str:
+    """The lower-case part after the last @, or an empty string."""
+    return address.rpartition("@")[2].lower() if "@" in address else ""
+
+
+def trim(address: str) -> str:
+    """The address without the punctuation that running text puts around it."""
+    trimmed = address.rstrip(".,;'`\u3002").lstrip("'`")
+    return trimmed if not trimmed.startswith("@") else ""
+
+
+def _unescape(match: re.Match[str]) -> str:
+    number = int(match.group(1), 16)
+    return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else "\ufffd"

@@ -1,0 +1,134 @@
+"""Readers for reports that name their recipients in no list: labels, dialogues, headers, subjects.
+
+Each takes the mail and gives what it finds; the parser asks them in order of how much they can be trusted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
+
+from bounce_handler.parsing import addresses, context, delivery_status, mime, notices, original
+from bounce_handler.parsing.findings import Finding
+from bounce_handler.parsing.mail import Mail
+
+_LABELS = "|".join(
+    (
+        # Ipswitch IMail, also called SMTP32
+        r"unknown user|unknown host|invalid user|invalid final delivery userid|undeliverable to|mailbox full",
+        r"user mailbox exceeds allowed size|user mailbox full|(?:user's )?mailbox is full",
+        r"delivery failed \d{1,4} attempts",
+        # PMDF and iPlanet Messaging Server, InterMail, MMS gateways, hMailServer, MDaemon
+        r"recipient address|recipients?|rcpt to|undeliverable address|failed (?:recipient|address)|to address",
+        r"e?-?mail address|address",
+        # X.400 gateways
+        r"c=[^\n]{0,120};dda:smtp",
+        r"宛先|あて先|宛先アドレス|送信先|送信先アドレス|送信先メールアドレス|メールアドレス|受信者",
+    )
+)
+_LABELLED = re.compile(
+    rf"^[ \t>*|-]*+(?:(?:in|sent|out)[: ]{{1,8}}(?:>>> ?)?|hmailserver sent: )?(?:{_LABELS})\s?[:=：][ \t]*+"
+    rf"<?({addresses.PATTERN})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LIST_ADMIN = re.compile(r"([\w.+-]{1,64})-admin@([\w.-]{1,255})")
+_DESKS = ("postmaster", "mailer-daemon", "support", "help", "abuse", "admin", "info@", "contact", "webmaster", "noc@")
+_BARE_NAME = re.compile(
+    r"^[ \t]+([\w.+=-]{1,64})(?:[ \t]*\([^()\n]{0,100}\)|[ \t]{2,}\S[^\n]{0,100})?[ \t]*$", re.MULTILINE
+)
+
+
+def fields_in_text(mail: Mail) -> list[Finding]:
+    """RFC 3464 fields that stand in the text itself (Amazon WorkMail, gateways that flatten reports)."""
+    text = mail.notice[: notices.MAX_NOTICE]
+    found = delivery_status.read(text) if "-recipient" in text.lower() else []
+    context.enrich(found, text)
+    return found
+
+
+def labelled(mail: Mail) -> list[Finding]:
+    """Lines such as `Unknown user: a@example.jp`, each with the text up to the next."""
+    text = mail.notice[: notices.MAX_NOTICE]
+    matches = list(_LABELLED.finditer(text))[: notices.MAX_RECIPIENTS]
+    ends = [match.start() for match in matches[1:]] + [len(text)][: len(matches)]
+    blocks = {
+        match.group(1).lower(): (addresses.trim(match.group(1)), text[match.start() : end], text[match.end() : end])
+        for match, end in zip(matches, ends, strict=True)
+    }
+    return [notices.finding(*block) for block in blocks.values()]
+
+
+def failed_recipients_header(mail: Mail) -> list[Finding]:
+    """X-Failed-Recipients, which Exim, Google and Mail.Ru write."""
+    return _all_with_notice(mail, addresses.find(" ".join(mail.headers.all("x-failed-recipients"))))
+
+
+def lines_with_address(mail: Mail) -> list[Finding]:
+    """Lines that begin with an address, whatever stands above them."""
+    return notices.on_lines(mail.notice[: notices.MAX_NOTICE], mail.own_addresses)
+
+
+def mailing_list(mail: Mail) -> list[Finding]:
+    """The list that refused the mail: fml writes from its `-admin` address and names itself in X-MLServer."""
+    match = _LIST_ADMIN.search(mail.sender) if "x-mlserver" in mail.headers else None
+    return _all_with_notice(mail, [f"{match.group(1)}@{match.group(2)}"] if match else [])
+
+
+def subject_address(mail: Mail) -> list[Finding]:
+    """An address in the subject that is not the report's own."""
+    found = [address for address in addresses.find(mail.subject) if address not in mail.own_addresses]
+    return _all_with_notice(mail, found)
+
+
+def bare_names(mail: Mail) -> list[Finding]:
+    """Local parts on lines below an opening, as AOL, GroupWise and campus hubs print them.
+
+    The domain is that of the returned message's addressee of this name, else the reporter's.
+    """
+    domain = addresses.domain(addresses.first(mail.sender))
+    lines = _BARE_NAME.finditer(notices.below_opening(mail)) if domain else iter(())
+    known = {address.partition("@")[0]: address for address in _addressees(mail)}
+    named = {match.group(1): match.group(0) for match in islice(lines, notices.MAX_RECIPIENTS)}
+    return [notices.finding(known.get(name, f"{name}@{domain}"), line, line) for name, line in named.items()]
+
+
+def sole_address(mail: Mail) -> list[Finding]:
+    """The one address that a robot's notice of failure mentions, desks that help aside."""
+    if not mail.is_from_robot:
+        return []
+    mentioned = addresses.find(mail.notice[: notices.MAX_NOTICE])
+    found = [a for a in mentioned if a.lower() not in mail.own_addresses and not a.lower().startswith(_DESKS)]
+    return _all_with_notice(mail, found) if len(found) == 1 else []
+
+
+def addressee(mail: Mail) -> list[Finding]:
+    """Whom the returned message was addressed to, where the report names nobody and that was one person."""
+    found = _addressees(mail)
+    return _all_with_notice(mail, found) if len(found) == 1 else []
+
+
+def _addressees(mail: Mail) -> list[str]:
+    found = original.addressees(mail.returned) or original.addressees(mail.notice)
+    return [address for address in found if address.lower() not in mail.own_addresses]
+
+
+def _all_with_notice(mail: Mail, found: Iterable[str]) -> list[Finding]:
+    told = notices.finding("", mail.notice[: notices.MAX_BLOCK])
+    return [replace(told, address=address) for address in found]
+
+
+def quoted(mail: Mail) -> Mail | None:
+    """The report that a person or a gateway passed on inside text, read as a mail of its own."""
+    inner = original.unquote(mail.returned)
+    return Mail(mime.read(inner.encode("utf-8", "replace"))) if inner else None
+
+
+def enclosed(mail: Mail) -> Mail | None:
+    """The report that a bare wrapper encloses. A mail with words of its own is a report on what it encloses."""
+    if mail.body.strip():
+        return None
+    enclosing = next((part for part in mail.parts if part.type == "message/rfc822"), None)
+    inner = enclosing.children[0] if enclosing and enclosing.children else None
+    return Mail(inner) if inner and inner.type == "multipart/report" else None

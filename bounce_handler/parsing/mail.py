@@ -1,0 +1,138 @@
+"""A mail as the readers of reports see it: its headers, its own words, its machine-readable part, what it returns."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+from bounce_handler.parsing import addresses, delivery_status, mime, original
+from bounce_handler.parsing.lazy import Lazy
+from bounce_handler.parsing.wording import DELAYS, FAILED, FAILURES, ROBOTS
+
+_RETURNED = frozenset(
+    {
+        "message/rfc822",
+        "message/global",
+        "text/rfc822-headers",
+        "text/rfc822-header",
+        "message/global-headers",
+        "message/partial",
+    },
+)
+_HIDDEN = re.compile(r"<(?:style|script|head)\b[^<]*+(?:<(?!/(?:style|script|head)\b)[^<]*+)*+", re.IGNORECASE)
+_BREAK = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d)\b[^<>]{0,500}>", re.IGNORECASE)
+_TAG = re.compile(r"<(?![\w.+-]{1,64}@)[^<>]{0,2000}>")
+
+MAX_WORDS = 8 * 1024
+"""Characters of a notice that are searched for what kind of mail it is."""
+
+
+class Mail:
+    """Facts of one mail, each worked out when it is first asked for."""
+
+    def __init__(self, root: mime.Part) -> None:
+        self.root = root
+        self.headers = root.headers
+
+    @Lazy
+    def parts(self) -> list[mime.Part]:
+        """All parts in order; enclosed messages are not entered."""
+        return list(islice(self.root.walk(), mime.MAX_ALL_PARTS))
+
+    @Lazy
+    def sender(self) -> str:
+        """The From field in lower case."""
+        return self.headers.text("from").lower()
+
+    @Lazy
+    def subject(self) -> str:
+        """The decoded subject in lower case."""
+        return self.headers.text("subject").lower()
+
+    @Lazy
+    def is_from_robot(self) -> bool:
+        """Whether the From field is a mail system's."""
+        return any(map(self.sender.__contains__, ROBOTS))
+
+    @Lazy
+    def own_addresses(self) -> frozenset[str]:
+        """Where this mail comes from and goes to, lower case: hardly ever what it reports about."""
+        named = [self.headers.get(name) for name in ("from", "to", "return-path", "delivered-to")]
+        return frozenset(address.lower() for address in addresses.find(" ".join(named)))
+
+    @Lazy
+    def status_text(self) -> str | None:
+        """The delivery-status part's text, or None when the mail has none."""
+        for part in self.parts:
+            if part.type in delivery_status.TYPES:
+                return part.text
+        return None
+
+    @Lazy
+    def body(self) -> str:
+        """The human-readable text before any machine-readable or returned part, LF line ends."""
+        texts: list[str] = []
+        for part in self.parts:
+            if part.type in _RETURNED or part.type in delivery_status.TYPES:
+                break
+            if part.type == "text/plain" or (part.main_type == "multipart" and not part.children):
+                texts.append(part.text)
+            elif part.type == "text/html" and not texts:
+                texts.append(_plain(part.text))
+        return "\n".join(texts)
+
+    @Lazy
+    def notice(self) -> str:
+        """What the reporting system itself says: the body without a quoted original message."""
+        return self._halves[0]
+
+    @Lazy
+    def words(self) -> str:
+        """Subject and start of the notice as phrases are compared with them: lower case, white space folded."""
+        return f"{self.subject} " + " ".join(self.notice[:MAX_WORDS].lower().split())
+
+    @Lazy
+    def _halves(self) -> tuple[str, str]:
+        return original.split(self.body)
+
+    @Lazy
+    def returned(self) -> str:
+        """The headers of the message that is returned, with its text where it is quoted; empty when none is."""
+        for part in self.parts:
+            if part.type in _RETURNED:
+                # To the empty line, not to the last sound field: gateways lose the white space of folded ones.
+                block = part.payload.lstrip(b"\n")[: original.MAX_RETURNED].partition(b"\n\n")[0]
+                return block.decode("utf-8", "replace")
+        return self._halves[1]
+
+    @Lazy
+    def is_automatic(self) -> bool:
+        """Whether a machine that reports may have written it: by sender, envelope, subject or header."""
+        return (
+            self.is_from_robot
+            or self.headers.get("return-path") in ("<>", "<MAILER-DAEMON>")
+            or "x-failed-recipients" in self.headers
+            or ("x-mlserver" in self.headers and "-admin@" in self.sender)
+            or self.root.type == "multipart/report"
+            or (any(map(self.subject.__contains__, FAILURES)) and not self._continues_a_thread)
+        )
+
+    @property
+    def _continues_a_thread(self) -> bool:
+        """Whether a person may be answering a report, and so has its subject; passing it on is another thing."""
+        answers = "in-reply-to" in self.headers or "references" in self.headers
+        return answers and not self.subject.startswith(("fwd:", "fw:"))
+
+    @Lazy
+    def speaks_of_failure(self) -> bool:
+        """Whether its subject or text says that something was not delivered, or not yet."""
+        return any(map(self.words.__contains__, FAILED))
+
+    @Lazy
+    def is_delay(self) -> bool:
+        """Whether it says that the message is still being tried."""
+        return any(map(self.words.__contains__, DELAYS))
+
+
+def _plain(html: str) -> str:
+    return _TAG.sub(" ", _BREAK.sub("\n", _HIDDEN.sub(" ", html))).replace("&lt;", "<").replace("&gt;", ">")

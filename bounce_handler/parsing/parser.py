@@ -1,0 +1,154 @@
+"""From the bytes of a mail to a report: which readers are asked, in which order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from bounce_handler.parsing import (
+    context,
+    delivery_status,
+    feedback,
+    lastresort,
+    mime,
+    notices,
+    original,
+    reasons,
+    replying,
+    ses,
+    transcripts,
+)
+from bounce_handler.parsing.findings import Finding, fold
+from bounce_handler.parsing.mail import Mail
+from core.reports import Action, ParsedReport, Reason, RecipientReport, ReportType
+
+_log = logging.getLogger(__name__)
+
+_TYPES = (
+    (Action.FAILED, ReportType.BOUNCE),
+    (Action.DELAYED, ReportType.DELAY),
+    (Action.DELIVERED, ReportType.SUCCESS),
+    (Action.RELAYED, ReportType.SUCCESS),
+    (Action.EXPANDED, ReportType.SUCCESS),
+)
+"""A mail is what its worst recipient is."""
+
+_IN_WORDS: tuple[Callable[[Mail], list[Finding]], ...] = (
+    lastresort.fields_in_text,
+    notices.read,
+    transcripts.read,
+    lastresort.labelled,
+    lastresort.failed_recipients_header,
+    lastresort.mailing_list,
+    lastresort.lines_with_address,
+    lastresort.subject_address,
+    lastresort.bare_names,
+    lastresort.sole_address,
+)
+"""The readers of plain text, the most trustworthy first."""
+
+
+def parse(raw: bytes) -> ParsedReport:
+    """What the mail reports. Never raises, whatever the bytes; a mail that reports nothing is of type other.
+
+    `read` is written and fuzzed to raise nothing either; should it do so all the same, one mail must not stop the
+    listener. What went wrong is logged by its kind alone, since its text may hold addresses.
+    """
+    try:
+        return read(raw)
+    except Exception as error:
+        _log.error("a mail could not be read as a report: %s", type(error).__name__)
+        return ParsedReport(ReportType.OTHER)
+
+
+def read(raw: bytes) -> ParsedReport:
+    """What the mail reports."""
+    mail = Mail(mime.read(raw))
+    return _judge(mail) or _passed_on(mail) or _guessed(mail) or _answer(mail, ReportType.OTHER, [])
+
+
+def _judge(mail: Mail) -> ParsedReport | None:
+    """What is told by structure is asked before what is told in words; None where neither tells anything."""
+    if feedback.is_feedback(mail):
+        complaints = feedback.read(mail)
+        return _answer(mail, ReportType.OTHER if complaints is None else ReportType.COMPLAINT, complaints or [])
+    found = ses.read(mail) or _in_fields(mail) or replying.refused_by_receipt(mail)
+    if _only_answers(mail, found):
+        return _answer(mail, ReportType.AUTO_REPLY, replying.replier(mail))
+    if not found and mail.is_automatic:
+        found = in_words(mail)
+    return _answer(mail, _type(found), found) if found else None
+
+
+def _only_answers(mail: Mail, found: list[Finding]) -> bool:
+    """Challenges pose as failure reports; receipts and vacations report nothing."""
+    if found:
+        return replying.is_challenge(mail)
+    return replying.is_receipt(mail) or replying.is_reply(mail) or replying.is_challenge(mail)
+
+
+def _in_fields(mail: Mail) -> list[Finding]:
+    """The machine-readable part, with what the text beside it adds."""
+    found = delivery_status.read(mail.status_text) if mail.status_text else []
+    context.enrich(found, mail.notice)
+    return found
+
+
+def in_words(mail: Mail) -> list[Finding]:
+    """The recipients by what the text says; none where it says nothing of failure."""
+    if not mail.speaks_of_failure:
+        return []
+    return _told(mail, next((found for reader in _IN_WORDS if (found := reader(mail))), []))
+
+
+def _told(mail: Mail, found: list[Finding]) -> list[Finding]:
+    """The findings with what the notice says of the mail as a whole."""
+    action = Action.DELAYED if mail.is_delay else Action.FAILED
+    for finding in found:
+        finding.action = finding.action or action
+    if len(found) == 1:
+        context.widen(found[0], mail.notice)
+    return found
+
+
+def _passed_on(mail: Mail) -> ParsedReport | None:
+    """A report inside another mail: forwarded by a person, or wrapped by a gateway."""
+    inner = (lastresort.enclosed(mail) or lastresort.quoted(mail)) if mail.is_automatic else None
+    return _judge(inner) if inner else None
+
+
+def _guessed(mail: Mail) -> ParsedReport | None:
+    """A failure that names nobody is the addressee's of the message it returns."""
+    found = lastresort.addressee(mail) if mail.is_automatic and mail.speaks_of_failure else []
+    return _answer(mail, _type(_told(mail, found)), found) if found else None
+
+
+def _answer(mail: Mail, kind: ReportType, found: list[Finding]) -> ParsedReport:
+    return ParsedReport(kind, tuple(_report(finding) for finding in found), _original_id(mail))
+
+
+def _original_id(mail: Mail) -> str | None:
+    """The Message-ID of ours: from what is returned, else from a field or line that the report has for it."""
+    told = (mail.returned, mail.status_text or "", mail.notice)
+    found = next((identity for text in told if (identity := original.message_id(text))), None)
+    return found or replying.received_id(mail) or ses.message_id(mail)
+
+
+def _type(found: list[Finding]) -> ReportType:
+    if any(finding.reason is Reason.FEEDBACK for finding in found):
+        return ReportType.COMPLAINT
+    actions = {finding.action for finding in found}
+    return next((kind for action, kind in _TYPES if action in actions), ReportType.OTHER)
+
+
+def _report(finding: Finding) -> RecipientReport:
+    reason = reasons.reason_of(finding)
+    return RecipientReport(
+        address=finding.address,
+        action=finding.action,
+        status=finding.status or None,
+        smtp_code=finding.smtp_code,
+        reason=reason,
+        bounce_class=reasons.class_of(reason, finding),
+        diagnostic=fold(finding.diagnostic or finding.context) or None,
+    )

@@ -1,0 +1,44 @@
+"""SMTP reply codes (RFC 5321 section 4.2), enhanced status codes (RFC 3463) and commands inside text."""
+
+from __future__ import annotations
+
+import re
+
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_REPLY = re.compile(
+    r"(?<![\w.@-])([45][0-5]\d)(?=[\s\-:;,#'\"(]|$)(?!\s?(?:byte|second|hour|day|min|kb|mb))", re.IGNORECASE
+)
+_STAGES = (
+    # What an MTA says of the moment it was refused, and the command that was then being answered.
+    ("DATA", ("end of data", "end-of-data", "after data", "reply to data", "our data", "data command")),
+    ("DATA", ("text command", "after i sent the message", "smtp command data", "state 17)", "state 18)")),
+    ("RCPT", ("rcpt", "does not like recipient", "state 13)", "state 14)")),
+    ("MAIL", ("mail from:<", "mail from command", "after mail from", "mail_from", "does not like sender")),
+    ("EHLO", ("helo", "ehlo", "my name was rejected")),
+    ("CONN", ("initial connection", "refused to talk")),
+)
+
+
+def status(text: str) -> str:
+    """The first enhanced status code of a failure, else of anything, else an empty string."""
+    found: list[str] = _STATUS.findall(text)
+    failing = [code for code in found if code[0] != "2"]
+    specific = [code for code in failing if not code.endswith(".0.0")]
+    return (specific or failing or found or [""])[0]
+
+
+def smtp_code(text: str) -> int | None:
+    """The first SMTP failure reply in the text."""
+    match = _REPLY.search(text)
+    return int(match.group(1)) if match else None
+
+
+def command(text: str) -> str:
+    """The SMTP stage the text names: CONN, EHLO, MAIL, RCPT or DATA; empty when it names none."""
+    contains = " ".join(text.lower().split()).__contains__
+    return next((name for name, phrases in _STAGES if any(map(contains, phrases))), "")
+
+
+def is_general(code: str) -> bool:
+    """Whether an enhanced status code says no more than its class."""
+    return not code or code.endswith(".0.0")

@@ -1,0 +1,45 @@
+"""Which of the recipients in a report speaks for ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.reports import Action, RecipientReport
+
+_ALL_OURS = (Action.FAILED, Action.DELAYED)
+"""Where our own address stands in a report more than once, its worst news is ours."""
+
+_BEHIND_OURS = (Action.DELIVERED, Action.RELAYED, Action.EXPANDED, Action.FAILED, Action.DELAYED)
+"""Where only addresses behind ours are named, one that the mail reached means that it was not lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What is said of our recipient; `ours` is False where the report names another address that ours leads to."""
+
+    report: RecipientReport
+    ours: bool
+
+
+def spoken_for(recipients: Sequence[RecipientReport], email: str) -> Spoken | None:
+    """The recipient that decides. Our mails have one recipient each: other addresses in a report are behind it."""
+    wanted = _key(email)
+    same = [recipient for recipient in recipients if _key(recipient.address) == wanted]
+    if same:
+        return Spoken(_first(same, _ALL_OURS), ours=True)
+    return Spoken(_first(recipients, _BEHIND_OURS), ours=False) if recipients else None
+
+
+def _first(recipients: Sequence[RecipientReport], order: Sequence[Action]) -> RecipientReport:
+    by_action = {recipient.action: recipient for recipient in reversed(recipients)}
+    return next((by_action[action] for action in order if action in by_action), recipients[0])
+
+
+def _key(address: str) -> str:
+    """For comparing: without case, the domain as its A-label."""
+    local, at, domain = address.strip().lower().rpartition("@")
+    try:
+        return local + at + domain.encode("idna").decode()
+    except UnicodeError:
+        return local + at + domain

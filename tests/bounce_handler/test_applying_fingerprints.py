@@ -1,0 +1,54 @@
+"""The same report is known again whichever way it came, and another one is not taken for it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.fingerprints import fingerprint
+
+REPORT = b"Received: by a\r\nFrom: MAILER-DAEMON@a\r\nSubject: no\r\nMessage-ID: <1@a>\r\n\r\nbody\r\nof it\r\n"
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        REPORT.replace(b"\r\n", b"\n"),
+        b"Received: by b;\r\n\tfor <x>\r\n" + REPORT,
+        b"Return-Path: <>\r\nDelivered-To: y@b\r\nX-Spam: no\r\n" + REPORT,
+        REPORT.replace(b"From: MAILER", b"from:\r\n MAILER"),
+        REPORT + b"\r\n\r\n",
+    ],
+)
+def test_the_way_it_came_does_not_count(copy: bytes) -> None:
+    assert fingerprint(copy) == fingerprint(REPORT)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        REPORT.replace(b"<1@a>", b"<2@a>"),
+        REPORT.replace(b"body", b"bodY"),
+        REPORT.replace(b"Subject: no", b"Subject: yes"),
+        REPORT.replace(b"\r\nof it", b" of it"),
+        REPORT.partition(b"\r\n\r\n")[0],
+        b"",
+    ],
+)
+def test_what_its_author_wrote_does(other: bytes) -> None:
+    assert fingerprint(other) != fingerprint(REPORT)
+
+
+@given(st.binary())
+def test_any_octets_have_one(octets: bytes) -> None:
+    assert len(fingerprint(octets)) == 32
+
+
+@pytest.mark.parametrize("piece", [b"\n ", b"From:\n", b"a", b":\n\t", b"\r"])
+def test_it_takes_no_time(piece: bytes) -> None:
+    began = time.perf_counter()
+    fingerprint(b"From:" + piece * 500_000)
+    assert time.perf_counter() - began < 3

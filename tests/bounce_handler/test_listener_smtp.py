@@ -1,0 +1,211 @@
+"""The listener as relays meet it: what it takes, what it refuses, what its replies promise."""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+from collections.abc import Sequence
+from typing import Any
+
+import aiosmtplib
+import pytest
+
+from bounce_handler.reception import token_digest
+from core.reports import Arrival
+from core.return_path import ReturnPaths
+from core.statuses import Status
+
+FORGED = "r-" + "a" * 26 + "-" + "b" * 24 + "@bounces.example.jp"
+
+
+async def test_a_report_is_kept_and_has_its_effect(bounces: Any, post: Any, compose: Any) -> None:
+    message_id = await bounces.message()
+    path = bounces.return_path(message_id)
+    raw = compose(to=path)
+    assert await post.send(raw, path) == "2.0.0 Kept"
+    (row,) = await bounces.reports()
+    assert (row["state"], row["raw"], row["message_id"], row["peer"]) == ("new", raw, message_id, "127.0.0.1")
+    assert row["token_digest"] == token_digest(path.partition("@")[0])
+    await bounces.apply()
+    assert await bounces.status(message_id) is Status.UNDELIVERED
+
+
+async def test_the_case_of_a_return_path_does_not_matter(sqlite_bounces: Any, listen: Any, compose: Any) -> None:
+    message_id = await sqlite_bounces.message()
+    post = await listen(sqlite_bounces)
+    await post.send(compose(), sqlite_bounces.return_path(message_id).upper())
+    assert [row["message_id"] for row in await sqlite_bounces.reports()] == [message_id]
+
+
+async def test_several_return_paths_in_one_transaction(bounces: Any, post: Any, compose: Any) -> None:
+    both = [await bounces.message(), await bounces.message()]
+    paths = [bounces.return_path(message_id) for message_id in both]
+    await post.send(compose(), paths[0], "postmaster@bounces.example.jp", paths[1], paths[0])
+    await bounces.apply()
+    rows = await bounces.reports()
+    assert sorted(row["message_id"] for row in rows) == sorted(both)
+    assert [await bounces.status(message_id) for message_id in both] == [Status.UNDELIVERED] * 2
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        "postmaster",
+        "Postmaster@bounces.example.jp",
+        "abuse@BOUNCES.example.jp",
+        "r-short@bounces.example.jp",
+        '"a b"@bounces.example.jp',
+    ],
+)
+async def test_what_else_comes_to_the_domain_is_kept(sqlite_bounces: Any, listen: Any, recipient: str) -> None:
+    post = await listen(sqlite_bounces)
+    assert await post.send(b"Subject: hello\r\n\r\nhello\r\n", recipient) == "2.0.0 Kept"
+    await sqlite_bounces.apply()
+    (row,) = await sqlite_bounces.reports()
+    assert (row["state"], row["reason"], row["raw"]) == ("unmatched", "no-token", b"Subject: hello\r\n\r\nhello\r\n")
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    ["postmaster@example.jp", "soumu@example.jp", "x%example.jp@relay.example", "a@sub.bounces.example.jp", "soumu"],
+)
+async def test_nothing_is_relayed(sqlite_bounces: Any, listen: Any, recipient: str) -> None:
+    post = await listen(sqlite_bounces)
+    with pytest.raises(aiosmtplib.SMTPRecipientRefused, match="No relaying"):
+        await post.send(b"Subject: spam\r\n\r\n", recipient)
+    assert await sqlite_bounces.reports() == []
+
+
+async def test_a_forged_return_path_is_refused_and_noted(bounces: Any, post: Any) -> None:
+    with pytest.raises(aiosmtplib.SMTPRecipientRefused) as refused:
+        await post.send(b"Subject: forged\r\n\r\n", FORGED)
+    assert refused.value.code == 550
+    (row,) = await bounces.reports()
+    assert (row["state"], row["reason"], row["peer"], row["raw"]) == ("refused", "bad-token", "127.0.0.1", None)
+    assert row["token_digest"] == token_digest(FORGED.partition("@")[0])
+    assert row["received_at"] == bounces.clock.now()
+
+
+async def test_a_token_of_another_key_is_forged(sqlite_bounces: Any, listen: Any) -> None:
+    post = await listen(sqlite_bounces)
+    elsewhere = ReturnPaths("bounces.example.jp", "g-mis.net", [b"another key"])
+    with pytest.raises(aiosmtplib.SMTPRecipientRefused, match="Unknown return path"):
+        await post.send(b"\r\n", elsewhere.address(await sqlite_bounces.message()))
+
+
+async def test_a_good_recipient_is_served_beside_a_forged_one(bounces: Any, post: Any, compose: Any) -> None:
+    message_id = await bounces.message()
+    async with post.client() as relay:
+        refused, _ = await relay.sendmail("", [FORGED, bounces.return_path(message_id)], compose())
+    assert list(refused) == [FORGED]
+    await bounces.apply()
+    assert await bounces.status(message_id) is Status.UNDELIVERED
+
+
+class Broken:
+    """A database that is away."""
+
+    async def keep(self, arrivals: Sequence[Arrival]) -> Sequence[str]:
+        raise ConnectionError("away")
+
+    async def refuse(self, peer: str, token_digest: str) -> None:
+        raise ConnectionError("away")
+
+
+async def test_without_a_database_the_relay_keeps_the_mail(sqlite_bounces: Any, listen: Any, compose: Any) -> None:
+    post = await listen(sqlite_bounces, Broken())
+    path = sqlite_bounces.return_path(await sqlite_bounces.message())
+    with pytest.raises(aiosmtplib.SMTPDataError) as refused:
+        await post.send(compose(), path)
+    assert refused.value.code == 451
+    with pytest.raises(aiosmtplib.SMTPRecipientRefused) as unnoted:
+        await post.send(compose(), FORGED)
+    assert unnoted.value.code == 550
+
+
+class Slow:
+    """Holds mails back until they are let go, and counts transactions."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.go = asyncio.Event()
+        self.arrived = asyncio.Event()
+        self.transactions = 0
+
+    async def keep(self, arrivals: Sequence[Arrival]) -> Any:
+        self.transactions += 1
+        self.arrived.set()
+        await self.go.wait()
+        return await self._store.keep(arrivals)
+
+
+async def test_no_250_before_the_mail_is_durable(bounces: Any, listen: Any, compose: Any) -> None:
+    slow = Slow(bounces.wiring.reports)
+    post = await listen(bounces, slow)
+    path = bounces.return_path(await bounces.message())
+    sending = [asyncio.create_task(post.send(compose(number=number), path)) for number in range(10)]
+    await slow.arrived.wait()
+    assert not any(task.done() for task in sending)
+    slow.go.set()
+    assert await asyncio.gather(*sending) == ["2.0.0 Kept"] * 10
+    assert len(await bounces.reports()) == 10
+    assert slow.transactions < 10, "mails that arrive together are kept together"
+
+
+async def test_eight_bit_and_utf8_mails_are_taken(sqlite_bounces: Any, listen: Any) -> None:
+    post = await listen(sqlite_bounces)
+    raw = "Subject: 届きません\r\n\r\n本文\r\n".encode() + b"\xff\x80\r\n"
+    async with post.client() as relay:
+        await relay.ehlo()
+        assert relay.supports_extension("SMTPUTF8")
+        assert relay.supports_extension("8BITMIME")
+        assert relay.supports_extension("PIPELINING")
+        assert not relay.supports_extension("AUTH")
+        await relay.mail("", options=["BODY=8BITMIME", "SMTPUTF8"])
+        await relay.rcpt("窓口@bounces.example.jp", encoding="utf-8")
+        await relay.data(raw)
+    assert [row["raw"] for row in await sqlite_bounces.reports()] == [raw]
+
+
+async def test_an_ordinary_client_is_served(sqlite_bounces: Any, listen: Any, compose: Any) -> None:
+    post = await listen(sqlite_bounces)
+    path = sqlite_bounces.return_path(await sqlite_bounces.message())
+
+    def send() -> None:
+        with smtplib.SMTP("127.0.0.1", post.port) as client:
+            client.sendmail("", [path], compose())
+
+    await asyncio.to_thread(send)
+    assert len(await sqlite_bounces.reports()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [(b"VRFY postmaster", b"502"), (b"EXPN all", b"502"), (b"AUTH LOGIN", b"538")]
+)
+async def test_nothing_is_told_about_addresses(sqlite_bounces: Any, listen: Any, command: bytes, code: bytes) -> None:
+    post = await listen(sqlite_bounces)
+    async with post.client() as relay:
+        await relay.ehlo()
+        assert (await relay.execute_command(command)).code == int(code)
+
+
+async def test_commands_in_one_packet_are_answered_in_order(sqlite_bounces: Any, listen: Any) -> None:
+    post = await listen(sqlite_bounces)
+    octets = (
+        b"HELO relay\r\nMAIL FROM:<>\r\nRCPT TO:<postmaster>\r\nDATA\r\nSubject: 1\r\n\r\n..dot\r\n.\r\n"
+        b"MAIL FROM:<>\r\nRCPT TO:<postmaster>\r\nDATA\r\n.\r\nQUIT\r\n"
+    )
+    lines = await post.talk(octets, answers=10)
+    assert [line[:3] for line in lines] == [
+        b"220",
+        b"250",
+        b"250",
+        b"250",
+        b"354",
+        b"250",
+        b"250",
+        b"250",
+        b"354",
+        b"250",
+    ]
+    assert [row["raw"] for row in await sqlite_bounces.reports()] == [b"Subject: 1\r\n\r\n.dot\r\n", b""]

@@ -1,0 +1,97 @@
+"""RFC 3464 bodies as they are met."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bounce_handler.parsing import delivery_status
+from bounce_handler.parsing.findings import Finding
+from core.reports import Action
+
+
+def one(*fields: str) -> Finding:
+    found = delivery_status.read("Reporting-MTA: dns; a.example\n\n" + "\n".join(fields))
+    assert len(found) == 1
+    return found[0]
+
+
+RECIPIENT = "Final-Recipient: rfc822; soumu@example.jp"
+
+
+@pytest.mark.parametrize(
+    ("value", "action"),
+    [
+        ("failed", Action.FAILED),
+        ("Failed", Action.FAILED),
+        ("failure", Action.FAILED),
+        ("expired", Action.FAILED),
+        ("failed (bad address)", Action.FAILED),
+        ("delayed", Action.DELAYED),
+        ("delivered", Action.DELIVERED),
+        ("relayed (to non-DSN-aware mailer)", Action.RELAYED),
+        ("expanded", Action.EXPANDED),
+    ],
+)
+def test_actions(value: str, action: Action) -> None:
+    assert one(RECIPIENT, f"Action: {value}", "Status: 5.0.0").action is action
+
+
+@pytest.mark.parametrize(
+    ("status", "action"), [("5.1.1", Action.FAILED), ("4.4.1", Action.DELAYED), ("2.1.5", Action.DELIVERED), ("", None)]
+)
+def test_without_an_action_the_class_of_the_status_tells_it(status: str, action: Action | None) -> None:
+    assert one(RECIPIENT, f"Status: {status}").action is action
+
+
+def test_a_general_status_gives_way_to_the_one_in_the_reply() -> None:
+    found = one(RECIPIENT, "Action: failed", "Status: 5.0.0 (failed)", "Diagnostic-Code: smtp; 550 5.2.2 full")
+    assert (found.status, found.smtp_code) == ("5.2.2", 550)
+
+
+def test_the_type_of_a_program_s_reply_is_kept() -> None:
+    assert one(RECIPIENT, "Diagnostic-Code: x-unix; exited 75").diagnostic == "x-unix; exited 75"
+    assert one(RECIPIENT, "Diagnostic-Code: smtp; 550 no").diagnostic == "550 no"
+
+
+def test_the_address_the_sender_used_goes_before_where_it_was_forwarded() -> None:
+    found = one("Final-Recipient: rfc822; there@example.net", "Original-Recipient: rfc822;soumu@example.jp")
+    assert found.address == "soumu@example.jp"
+
+
+def test_an_unreadable_original_recipient_is_passed_over() -> None:
+    assert one("Original-Recipient: rfc822;", RECIPIENT).address == "soumu@example.jp"
+
+
+def test_recipients_without_an_address_are_none() -> None:
+    assert delivery_status.read("Final-Recipient: rfc822; @mx.example.org\nAction: failed\n") == []
+
+
+def test_the_number_of_recipients_is_bounded() -> None:
+    text = "".join(f"Final-Recipient: rfc822; a{n}@example.jp\nAction: failed\n\n" for n in range(3000))
+    assert len(delivery_status.read(text)) == delivery_status.MAX_RECIPIENTS
+
+
+LOCAL = st.text(string.ascii_letters + string.digits + "._-+", min_size=1, max_size=20)
+GROUPS = st.lists(
+    st.tuples(LOCAL, st.sampled_from(["failed", "delayed", "relayed"]), st.sampled_from(["5.1.1", "4.2.2", "2.0.0"])),
+    min_size=1,
+    max_size=10,
+    unique_by=lambda group: group[0].lower(),
+)
+
+
+@given(GROUPS, st.booleans(), st.booleans())
+def test_every_group_is_read(groups: list[tuple[str, str, str]], blank: bool, status_first: bool) -> None:
+    end = "\n\n" if blank else "\n"
+    lines = []
+    for local, action, status in groups:
+        rest = [f"Action: {action}", f"Status: {status}"]
+        fields = [f"Final-Recipient: rfc822; x{local}x@example.jp", *(rest[::-1] if status_first else rest)]
+        lines.append("\n".join(fields))
+    found = delivery_status.read("Reporting-MTA: dns; a.example\n\n" + end.join(lines))
+    got = [(finding.address, finding.action, finding.status) for finding in found]
+    assert got == [(f"x{local}x@example.jp", Action(action), status) for local, action, status in groups]
