@@ -1,0 +1,90 @@
+"""Around every request: one line of log, headers that keep browsers strict, and an answer even to our own mistakes."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from typing import Any
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.problems import Problem
+from web.problems import problem_answer
+
+log = structlog.get_logger("web")
+
+_FRAMES = 15
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""For answers that do not say otherwise; pages bring a policy of their own."""
+
+
+class Envelope:
+    """ASGI middleware. The log names the route, not the path, and no query: both may hold personal data."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        await _Exchange(scope, receive, send).run(self._app)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send_on = send
+        self._status: int | None = None
+
+    async def run(self, app: ASGIApp) -> None:
+        started = time.perf_counter()
+        try:
+            await app(self._scope, self._receive, self._send)
+        except Exception as error:
+            if self._status is not None:
+                raise
+            await self._apologise(error)
+        finally:
+            milliseconds = round((time.perf_counter() - started) * 1000, 1)
+            log.info("answered", **self._about(), status=self._status, ms=milliseconds)
+
+    async def _apologise(self, error: Exception) -> None:
+        log.error("failed to answer", **self._about(), kind=type(error).__name__, where=_where(error))
+        answer = problem_answer(Request(self._scope), Problem("internal"))
+        await answer(self._scope, self._receive, self._send)
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send_on(message)
+
+    def _about(self) -> dict[str, Any]:
+        route = self._scope.get("route")
+        return {
+            "method": self._scope["method"],
+            "path": getattr(route, "path_format", "unmatched"),
+            "principal": self._scope.get("state", {}).get("principal"),
+        }
+
+
+def _where(error: Exception) -> list[str]:
+    """The innermost frames. The error's own words stay out: those of a database quote rows."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

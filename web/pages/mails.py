@@ -1,0 +1,84 @@
+"""Messages as the pages show them: the row, why it has its due time, what a person may do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from core.kinds import Kind
+from core.statuses import CANCELLABLE, Status
+from scheduler.calendar import OutsideCalendar
+from scheduler.windows import Timing
+from store.reading import AnyRow
+from store.reading_views import message_view
+
+_UNSENT = frozenset({Status.HELD, Status.SCHEDULED, Status.DEFERRED})
+RESENDABLE = frozenset({Kind.APPLICATION_COMPLETE, Kind.REJECTION, Kind.EXISTING_USER_CONFIRM, Kind.ADDRESS_CHANGED})
+"""Kinds for which a form is offered (contract section 4); the command has the last word."""
+
+
+def mail_view(
+    row: AnyRow,
+    now: datetime,
+    timing: Timing,
+    prefecture: str | None,
+    pre_check: AnyRow | None,
+    status_at: datetime | None = None,
+) -> dict[str, Any]:
+    """A message with its address masked. `because` says why it is due when it is due, for one that has not left.
+
+    `status_at` is when it came to its status, where that is known.
+    """
+    status = Status(row.status)
+    waiting = status in _UNSENT
+    return message_view(row, now, whole=False) | {
+        "shown_at": _shown_at(row, status_at),
+        "because": because(row, timing, prefecture, pre_check) if waiting else [],
+        "waiting": waiting,
+        "cancellable": status in CANCELLABLE,
+        "in_doubt": status is Status.IN_DOUBT,
+        "resendable": Kind(row.kind) in RESENDABLE and status.final,
+    }
+
+
+def _shown_at(row: AnyRow, status_at: datetime | None) -> Mapping[str, Any]:
+    """The one moment that matters of a message, and what it is."""
+    if row.status == Status.UNDELIVERED and status_at is not None:
+        return {"word": "不達", "at": status_at}
+    if row.sent_at is not None:
+        return {"word": "送信", "at": row.sent_at}
+    if row.status in _UNSENT and row.due_at is not None:
+        at = row.ready_at if row.status == Status.DEFERRED and row.ready_at is not None else row.due_at
+        return {"word": "送信予定", "at": at}
+    return {"word": "受付", "at": row.created_at}
+
+
+def because(row: AnyRow, timing: Timing, prefecture: str | None, pre_check: AnyRow | None) -> list[str]:
+    """Why a message has its due time, in sentences; what the plan of a new one of its kind would say."""
+    kind = Kind(row.kind)
+    if row.due_at is None:
+        return _of_the_gate(pre_check) if kind is Kind.GUIDE else []
+    start = row.created_at
+    if kind is Kind.GUIDE and pre_check is not None and pre_check.sent_at is not None:
+        start = pre_check.sent_at
+    elif kind is Kind.REMINDER:
+        start = row.due_at
+    try:
+        plan = timing.explain(kind, start, prefecture)
+    except OutsideCalendar:
+        return []
+    lines = list(plan.because)
+    if kind is Kind.REMINDER:
+        lines.insert(0, "報告期間から定めた催促の日程によります。")
+    elif plan.due_at != row.due_at:
+        lines[-1] = "登録システムによる日時の指定、又は送信時の状況により、予定の日時が変わっています。"
+    return lines
+
+
+def _of_the_gate(pre_check: AnyRow | None) -> list[str]:
+    state = "" if pre_check is None else f"（現在：{Status(pre_check.status).label()}）"
+    return [
+        f"G-MIS利用案内メールは、事前確認メールが送信完了となった日の翌営業日以降に送信します{state}。",
+        "事前確認メールが不達となった場合は、送信しません。",
+    ]

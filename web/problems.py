@@ -1,0 +1,88 @@
+"""Refusals as HTTP answers: every error is an RFC 9457 document, none shows internals or echoes a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeAlias
+
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from core.errors import TodokeError
+from core.problems import MEDIA_TYPE, Problem
+from scheduler.commands import CommandRefused
+from store.engine import DatabaseUnavailable
+from web.pages.errors import problem_page, shows_pages
+
+log = structlog.get_logger("web")
+
+_RETRY_AFTER_SECONDS = 5
+_CLIENT_LEFT = 499  # nobody reads it; the access log does
+_BY_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+
+
+class Refusal(TodokeError):
+    """A request that is not answered as asked; raised anywhere below the routes."""
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+        self.problem = problem
+        self.headers = headers
+        super().__init__(problem.code)
+
+
+def not_found() -> Refusal:
+    """404, the same whether there is nothing or nothing that this role may see."""
+    return Refusal(Problem("not-found"))
+
+
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A problem as an answer."""
+    return JSONResponse(problem.as_dict(), problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def problem_answer(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem as whoever asks can read it: a page for a browser, a document for a program."""
+    if shows_pages(request):
+        return problem_page(request, problem, headers)
+    return problem_response(problem, headers)
+
+
+async def _on_refusal(request: Request, error: Refusal) -> Response:
+    return problem_answer(request, error.problem, error.headers)
+
+
+async def _on_command_refused(request: Request, error: CommandRefused) -> Response:
+    return problem_answer(request, error.problem)
+
+
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
+    """What the router refuses: unknown paths and methods."""
+    code = _BY_STATUS.get(error.status_code, "internal" if error.status_code >= 500 else "unparsable")
+    return problem_answer(request, Problem(code), error.headers)
+
+
+async def _on_database_trouble(request: Request, error: Exception) -> Response:
+    log.error("could not reach the database", kind=type(error).__name__)
+    return problem_answer(request, Problem("unavailable"), {"Retry-After": str(_RETRY_AFTER_SECONDS)})
+
+
+async def _on_disconnect(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=_CLIENT_LEFT)
+
+
+Handler: TypeAlias = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+
+EXCEPTION_HANDLERS: Mapping[int | type[Exception], Handler] = {
+    Refusal: _on_refusal,
+    CommandRefused: _on_command_refused,
+    HTTPException: _on_http_exception,
+    OperationalError: _on_database_trouble,
+    InterfaceError: _on_database_trouble,
+    PoolExhausted: _on_database_trouble,
+    DatabaseUnavailable: _on_database_trouble,
+    ClientDisconnect: _on_disconnect,
+}
