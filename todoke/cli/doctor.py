@@ -1,0 +1,187 @@
+"""`todoke doctor`: whether a set-up will work, one line a check."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from config.settings import Environment, load_settings
+from core.errors import TodokeError
+from core.jst import tokyo_date
+from todoke.adapting import relay_settings, signing_key
+from todoke.cli.output import print_json, print_table
+from todoke.cli.running import refused, run
+from todoke.wiring import Wiring
+
+if TYPE_CHECKING:
+    from scheduler.calendar import BusinessCalendar
+
+Check = Callable[[Wiring], Awaitable[str]]
+
+_DAYS_AHEAD = 366
+
+
+class Failed(TodokeError):
+    """A check that failed; the message says what to do."""
+
+
+class Warned(TodokeError):
+    """A check after which the service works, for now; the message says what to do in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found."""
+
+    check: str
+    ok: bool
+    detail: str
+    warning: bool = False
+
+    def as_row(self) -> dict[str, object]:
+        """A row of the table."""
+        result = "FAILED" if not self.ok else "warning" if self.warning else "ok"
+        return {"check": self.check, "result": result, "detail": self.detail}
+
+
+def examine(*, as_json: bool) -> None:
+    """Run all checks; exit 1 if any fails."""
+    findings = run(_examine())
+    if as_json:
+        print_json({"ok": all(found.ok for found in findings), "checks": [found.as_row() for found in findings]})
+    else:
+        print_table([found.as_row() for found in findings], {"result": "", "check": "check", "detail": "detail"})
+    if not all(found.ok for found in findings):
+        refused()
+
+
+async def _examine() -> list[Finding]:
+    wiring = Wiring(load_settings())
+    try:
+        return [await _found(name, check, wiring) for name, check in _CHECKS.items()]
+    finally:
+        await wiring.close()
+
+
+async def _found(name: str, check: Check, wiring: Wiring) -> Finding:
+    try:
+        return Finding(name, True, await check(wiring))
+    except Warned as warned:
+        return Finding(name, True, str(warned), warning=True)
+    except (Failed, TodokeError) as error:
+        return Finding(name, False, str(error))
+    except Exception as error:
+        return Finding(name, False, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+
+
+async def _settings(wiring: Wiring) -> str:
+    problems = wiring.settings.problems()
+    if problems:
+        raise Failed("; ".join(problems))
+    notices = wiring.settings.notices()
+    return f"{wiring.settings.environment}" + (f" ({'; '.join(notices)})" if notices else "")
+
+
+async def _keys(wiring: Wiring) -> str:
+    cipher = wiring.cipher
+    if cipher.decipher(cipher.encipher({"probe": "x"})) != {"probe": "x"}:
+        raise Failed("TODOKE_SECRET_KEYS: what is enciphered cannot be deciphered")
+    return f"{len(wiring.keys)} secret key(s), newest first"
+
+
+async def _database(wiring: Wiring) -> str:
+    from store import schema
+
+    found = await schema.state(wiring.db)
+    new_file = wiring.db.sqlite and found.current is None
+    if not found.up_to_date and not new_file:
+        raise Failed(f"the schema is at {found.current or 'nothing'}, needed is {found.head}: run `todoke db upgrade`")
+    return f"{wiring.db.url.get_backend_name()}, schema {found.current or 'made at the first start'}"
+
+
+async def _relay(wiring: Wiring) -> str:
+    from mailer.transport import Connection
+
+    settings = wiring.settings
+    refusal = await asyncio.wait_for(Connection(relay_settings(settings)).probe(), settings.smtp_timeout)
+    if refusal is not None:
+        raise Failed(f"{settings.smtp_host}:{settings.smtp_port}: {refusal}")
+    return f"{settings.smtp_host}:{settings.smtp_port} answers ({settings.smtp_tls})"
+
+
+async def _signing(wiring: Wiring) -> str:
+    from mailer.signing import Signer
+
+    key = signing_key(wiring.settings)
+    if key is None:
+        return "off (the relay signs, or nobody)"
+    await Signer(key).signed(b"From: <probe@localhost>\r\n\r\n")
+    return f"signs as {key.domain}; the public key has to stand at {key.selector}._domainkey.{key.domain}"
+
+
+async def _return_path(wiring: Wiring) -> str:
+    domain = wiring.settings.return_path_domain
+    if wiring.settings.environment is Environment.PRODUCTION and "." not in domain:
+        raise Failed("TODOKE_RETURN_PATH_DOMAIN: not a full domain name")
+    return f"{domain} (its MX has to lead to {wiring.settings.bounce_host}:{wiring.settings.bounce_port})"
+
+
+async def _calendar(wiring: Wiring) -> str:
+    clock = wiring.settings.clock
+    return holiday_coverage(wiring.calendar, tokyo_date(datetime.now(UTC) if clock is None else clock.moment))
+
+
+def holiday_coverage(calendar: BusinessCalendar, today: date) -> str:
+    """The next twelve months. Raises Warned where their holidays have not all been published."""
+    ahead = [today + timedelta(days=number) for number in range(_DAYS_AHEAD)]
+    told = f"{sum(calendar.is_open(day) for day in ahead)} business days in the next twelve months"
+    published = calendar.published_until
+    if ahead[-1] <= published:
+        return f"{told}; holidays published until {published}"
+    provisional = [day for day in ahead if calendar.is_provisional(day)]
+    predicted = f" (predicted only: {', '.join(map(str, provisional))})" if provisional else ""
+    raise Warned(
+        f"{told}, but this version knows the published holidays until {published} only{predicted}: the table of a year "
+        "comes out in the February before; update todoke, or enter changes in closures.toml"
+    )
+
+
+async def _templates(wiring: Wiring) -> str:
+    problems = wiring.catalog.check()
+    if problems:
+        raise Failed(f"{len(problems)} problem(s): run `todoke templates check`")
+    return f"edition {wiring.catalog.version}"
+
+
+async def _procedures(_wiring: Wiring) -> str:
+    from helpdesk.lint import check
+
+    problems = check()
+    if problems:
+        raise Failed("; ".join(problems))
+    return "in order"
+
+
+async def _contacts(wiring: Wiring) -> str:
+    configured = [code for code in wiring.data.prefectures.by_code if wiring.has_contact(code)]
+    if not configured:
+        raise Failed("no prefecture has a contact: see prefectures.toml in TODOKE_CONFIG_DIR")
+    shown = ", ".join(configured) if len(configured) <= 10 else f"{len(configured)} prefectures"
+    return f"{shown}; jobs of other prefectures are refused (no-contact)" if len(configured) < 47 else "all 47"
+
+
+_CHECKS: dict[str, Check] = {
+    "settings": _settings,
+    "keys": _keys,
+    "database": _database,
+    "SMTP relay": _relay,
+    "DKIM key": _signing,
+    "return-path domain": _return_path,
+    "holiday coverage": _calendar,
+    "templates": _templates,
+    "helpdesk procedures": _procedures,
+    "contacts": _contacts,
+}

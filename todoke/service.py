@@ -1,0 +1,151 @@
+"""`todoke serve`: the roles of the service in one event loop, started in order and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import structlog
+
+from config.settings import Environment, Settings
+from store import schema
+from store.wakeups import relay_wakeups
+from todoke.adapting import refuse_problems
+from todoke.wiring import Wiring
+
+log = structlog.get_logger("service")
+
+STOP_SECONDS = 9.0
+"""SIGTERM ends the service within 10 s."""
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    API = "api"
+    SENDER = "sender"
+    SCHEDULER = "scheduler"
+    BOUNCES = "bounces"
+
+
+_MODULES: Mapping[Role, tuple[str, ...]] = {
+    Role.API: ("email_validator", "web.app"),
+    Role.SENDER: ("aiosmtplib", "bounce_handler.classifying"),
+    Role.SCHEDULER: (),
+    Role.BOUNCES: ("bounce_handler.applying",),
+}
+"""What a role loads when it starts; a sender needs nothing of the web."""
+
+
+@dataclass(slots=True)
+class Ports:
+    """Where the service listens, once it does."""
+
+    http: int | None = None
+    bounces: int | None = None
+
+
+@dataclass(slots=True)
+class Service:
+    """The service of one process."""
+
+    wiring: Wiring
+    roles: Collection[Role]
+    ports: Ports = field(default_factory=Ports)
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self._stop.set()
+
+    async def run(self, ready: Callable[[Ports], None] | None = None) -> None:
+        """Serve until asked to end, or until a part fails: then everything ends, and the failure is raised."""
+        async with self._listening():
+            if ready is not None:
+                ready(self.ports)
+            await self._watch()
+
+    async def _watch(self) -> None:
+        stopping = asyncio.create_task(self._wait())
+        done, _ = await asyncio.wait({stopping, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        self._stop.set()
+        _, hanging = await asyncio.wait({stopping, *self._tasks}, timeout=STOP_SECONDS)
+        for task in hanging:
+            task.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+        for task in done:
+            task.result()
+
+    async def _wait(self) -> None:
+        await self._stop.wait()
+
+    @contextlib.asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        """Everything that listens listens, and everything that works works."""
+        wiring = self.wiring
+        relay = asyncio.create_task(relay_wakeups(wiring.db))
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(_end, relay)
+            if Role.BOUNCES in self.roles:
+                listener = wiring.listener()
+                await listener.start()
+                stack.push_async_callback(listener.stop)
+                self.ports.bounces = listener.port
+                self._go(wiring.applier.run(self._stop, wiring.db.woken))
+            if Role.SCHEDULER in self.roles:
+                self._go(wiring.ticker().run(self._stop))
+            if Role.SENDER in self.roles:
+                self._go(wiring.sender().run(self._stop))
+            if Role.API in self.roles:
+                await self._start_api(stack)
+            yield
+
+    async def _start_api(self, stack: contextlib.AsyncExitStack) -> None:
+        from web.server import HttpServer
+
+        settings, app = self.wiring.settings, self.wiring.app
+        server = HttpServer(app, settings.http_host, settings.http_port, on_stop=app.state.happenings.close)
+        self.ports.http = server.port
+        self._go(server.run(self._stop))
+
+    def _go(self, work: Awaitable[None]) -> None:
+        self._tasks.append(asyncio.ensure_future(work))
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def prepare(wiring: Wiring, settings: Settings) -> None:
+    """Bring the schema up to date where that is ours to do, and find out what time it is. Raises SchemaOutdated."""
+    if wiring.db.sqlite or settings.environment is Environment.LOCAL:
+        await schema.upgrade(wiring.db)
+    else:
+        await schema.require_current(wiring.db)
+    await wiring.start()
+
+
+async def serve(settings: Settings, roles: Collection[Role], ready: Callable[[Ports], None]) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ConfigurationError, SchemaOutdated, OSError for a taken port."""
+    refuse_problems(settings)
+    wiring = Wiring(settings)
+    roles = roles or list(Role)
+    try:
+        wiring.warm(*(module for role in roles for module in _MODULES[role]))
+        await prepare(wiring, settings)
+        if wiring.db.sqlite:
+            count = await wiring.leases.take_over_all()
+            log.info("took over what a process before this one held", messages=count)
+        service = Service(wiring, roles)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, service.stop)
+        await service.run(ready)
+    finally:
+        await wiring.close()
