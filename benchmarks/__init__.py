@@ -1,0 +1,1 @@
+"""What todoke achieves beside a named peer and beside the ceiling, measured in the same run: `make bench`."""
