@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from core.clock import Clock
+from core.ending import end
 from core.mail import Contact, MailContent
 from core.messages import Change, Message
 from core.reports import Reason
@@ -139,9 +140,9 @@ class Sender:
         try:
             await stop.wait()
         finally:
-            await _end(feeding)
+            await end(feeding)
             await self._drain()
-            await _end(*working, *serving)
+            await end(*working, *serving)
             await self._heartbeat.end()
             await self._outbox.close()
 
@@ -151,7 +152,8 @@ class Sender:
             self._queue.get_nowait()
             self._queue.task_done()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._finished(), self._settings.stop_grace)
+            async with asyncio.timeout(self._settings.stop_grace):
+                await self._finished()
 
     async def _finished(self) -> None:
         await self._queue.join()
@@ -172,8 +174,10 @@ class Sender:
                     log.exception("could not claim; trying again")
                     pause = self._settings.trouble_pause
                 if pause > 0:
+                    # Not by asyncio.wait_for: until Python 3.12 it forgets a cancellation that comes with a wake-up.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(woken.wait(), pause)
+                        async with asyncio.timeout(pause):
+                            await woken.wait()
 
     async def _fill(self, pace: Pace) -> int:
         lease = self._heartbeat.lease
@@ -336,9 +340,3 @@ class Sender:
         self._recording.discard(recorded)
         if not recorded.cancelled() and not recorded.result() and change.lease is not None:
             self._record(late(change), lease)
-
-
-async def _end(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -16,6 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from core.clock import Clock
+from core.ending import end
 
 log = structlog.get_logger("scheduler")
 
@@ -72,8 +73,7 @@ class Ticker:
         try:
             await stop.wait()
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            await end(watching)
             self._scheduler.shutdown(wait=False)
             await self._seat.leave()
 

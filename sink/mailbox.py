@@ -205,7 +205,8 @@ class Mailbox:
         watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watchers[watcher] = wanted
         try:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(watcher, seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await watcher
         finally:
             del self._watchers[watcher]

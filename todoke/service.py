@@ -12,6 +12,7 @@ from enum import StrEnum
 import structlog
 
 from config.settings import Environment, Settings
+from core.ending import end
 from store import schema
 from store.wakeups import relay_wakeups
 from todoke.adapting import refuse_problems
@@ -75,9 +76,7 @@ class Service:
         done, _ = await asyncio.wait({stopping, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
         self._stop.set()
         _, hanging = await asyncio.wait({stopping, *self._tasks}, timeout=STOP_SECONDS)
-        for task in hanging:
-            task.cancel()
-        await asyncio.gather(*hanging, return_exceptions=True)
+        await end(*hanging)
         for task in done:
             task.result()
 
@@ -90,7 +89,7 @@ class Service:
         wiring = self.wiring
         relay = asyncio.create_task(relay_wakeups(wiring.db))
         async with contextlib.AsyncExitStack() as stack:
-            stack.push_async_callback(_end, relay)
+            stack.push_async_callback(end, relay)
             if Role.BOUNCES in self.roles:
                 listener = wiring.listener()
                 await listener.start()
@@ -115,11 +114,6 @@ class Service:
 
     def _go(self, work: Awaitable[None]) -> None:
         self._tasks.append(asyncio.ensure_future(work))
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def prepare(wiring: Wiring, settings: Settings) -> None:

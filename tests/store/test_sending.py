@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -375,6 +375,25 @@ class TestStopping:
         async with asyncio.timeout(10), office.open(office.sender(stop_grace=0.05)):
             await office.until_true(lambda: answer(office.outbox.transactions >= 2))
         assert await office.count() == {"scheduled": 1}
+
+    async def test_a_wake_up_in_the_same_moment_keeps_nobody(self, room: Any, office: Office) -> None:
+        resting = asyncio.Event()
+
+        class Work(asyncio.Event):
+            async def wait(self) -> Literal[True]:
+                resting.set()
+                return await super().wait()
+
+        @contextlib.asynccontextmanager
+        async def woken() -> AsyncIterator[asyncio.Event]:
+            yield work
+
+        work, sender = Work(), office.sender()
+        sender._woken = woken
+        async with asyncio.timeout(10):
+            async with office.open(sender):
+                await resting.wait()
+                work.set()
 
 
 class TestTrouble:

@@ -106,7 +106,8 @@ async def _relay(wiring: Wiring) -> str:
     from mailer.transport import Connection
 
     settings = wiring.settings
-    refusal = await asyncio.wait_for(Connection(relay_settings(settings)).probe(), settings.smtp_timeout)
+    async with asyncio.timeout(settings.smtp_timeout):
+        refusal = await Connection(relay_settings(settings)).probe()
     if refusal is not None:
         raise Failed(f"{settings.smtp_host}:{settings.smtp_port}: {refusal}")
     return f"{settings.smtp_host}:{settings.smtp_port} answers ({settings.smtp_tls})"

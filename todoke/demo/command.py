@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from datetime import timedelta
 from typing import TypeVar
 
+from core.ending import end
 from core.errors import TodokeError
 from core.kinds import Kind
 from todoke.cli.output import print_json
@@ -71,8 +72,7 @@ async def _unless(stopping: asyncio.Event, work: Coroutine[object, object, T]) -
     waiting.cancel()
     if working.done():
         return working.result()
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+    await end(working)
     raise EndedEarly("the demo was ended; nothing of it is left")
 
 

@@ -82,7 +82,8 @@ async def _missed(services: Services, who: Principal, watched: _Watched) -> bool
 
 async def _waited(changed: asyncio.Event) -> bool:
     try:
-        await asyncio.wait_for(changed.wait(), HEARTBEAT_SECONDS)
+        async with asyncio.timeout(HEARTBEAT_SECONDS):
+            await changed.wait()
     except TimeoutError:
         return False
     return True
