@@ -25,12 +25,17 @@ _WAITING = (Status.SCHEDULED, Status.DEFERRED, Status.SENDING)
 async def audit(stage: Stage) -> None:
     """Put what is on record to the test."""
     async with stage.wiring.db.read() as conn:
-        await _nothing_waits_unnoticed(conn, stage)
-        await _all_reminders_are_there(conn, stage)
-        await _record_agrees(conn, stage)
-        await _secrets_are_erased(conn, stage)
-        for prefecture in sorted({player.prefecture for player in stage.players.values()}):
-            await _failures_are_visible(conn, stage, prefecture)
+        await audit_record(conn, stage)
+
+
+async def audit_record(conn: AsyncConnection, stage: Stage) -> None:
+    """The same, for the record as this transaction sees it."""
+    await _nothing_waits_unnoticed(conn, stage)
+    await _all_reminders_are_there(conn, stage)
+    await _record_agrees(conn, stage)
+    await _secrets_are_erased(conn, stage)
+    for prefecture in sorted({player.prefecture for player in stage.players.values()}):
+        await _failures_are_visible(conn, stage, prefecture)
 
 
 async def _nothing_waits_unnoticed(conn: AsyncConnection, stage: Stage) -> None:
