@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, String, case, func, literal, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.kinds import Kind, Scheme
@@ -120,9 +120,8 @@ async def reach_page(conn: AsyncConnection, wanted: ReachFilter, sight: Sight, a
 
 
 def _narrowed(wanted: ReachFilter, sight: Sight) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [
-        and_(reporting.c.fiscal_year == wanted.fiscal_year, reporting.c.status != "reported")
-    ]
+    open_still = reporting.c.status != literal_column("'reported'")  # written out, as the index has it
+    conditions: list[ColumnElement[bool]] = [reporting.c.fiscal_year == wanted.fiscal_year, open_still]
     if wanted.scheme is not None:
         conditions.append(reporting.c.scheme == wanted.scheme)
     places = [place for place in (wanted.prefecture, sight.prefecture) if place is not None]

@@ -288,6 +288,7 @@ reporting = Table(
     Column("updated_at", UtcTime, nullable=False),
     CheckConstraint(_one_of("status", ["not-started", "in-progress", "reported"]), name="status"),
     CheckConstraint(_one_of("channel", ["online", "paper"]), name="channel"),
+    _partial("ix_reporting_unreported", "fiscal_year", "updated_at", where="status <> 'reported'"),
 )
 
 api_tokens = Table(

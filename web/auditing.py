@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 from store.reading_lists import AuditFilter, audit_page, audit_view
 from web import answers
 from web.auth import MayAudit
-from web.queries import Query
+from web.queries import ROW_NUMBER, Query
 from web.services import Serving
 
 router = APIRouter(tags=["audit"])
@@ -19,7 +19,7 @@ async def list_audit(request: Request, _who: MayAudit, services: Serving) -> JSO
     """The audit trail, newest first."""
     query = Query(request)
     wanted = audit_filter(query)
-    after, limit = query.cursor(numbered=True), query.limit()
+    after, limit = query.cursor(ROW_NUMBER), query.limit()
     query.done()
     async with services.db.read() as conn:
         page = await audit_page(conn, wanted, after, limit)

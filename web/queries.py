@@ -29,8 +29,11 @@ FIRST_YEAR, LAST_YEAR = 1949, 2099
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _OFFSET = re.compile(r" (?=\d\d:\d\d\Z)")
-_UUID = re.compile(r"[0-9a-f-]{36}")
-_ROW_NUMBER = re.compile(r"[0-9]{1,18}")
+
+UUID = re.compile(r"[0-9a-f-]{36}")
+ROW_NUMBER = re.compile(r"[0-9]{1,18}")
+CODE_AND_SCHEME = re.compile(r"[0-9A-Za-z-]{1,20}:[a-z-]{1,24}")
+"""How rows of lists are named: in cursors nothing else is taken."""
 
 
 class Query:
@@ -125,12 +128,12 @@ class Query:
         """How many items a page has."""
         return self.number("limit", 1, MAX_LIMIT) or DEFAULT_LIMIT
 
-    def cursor(self, *, numbered: bool = False) -> Place | None:
-        """Where the page before ended. Rows have UUIDs as ids, or are `numbered`."""
+    def cursor(self, form: re.Pattern[str] = UUID) -> Place | None:
+        """Where the page before ended; `form` is how the rows of this list are named."""
         value = self._reader.string("cursor", required=False)
         if value is None:
             return None
-        place = _read_cursor(value, _ROW_NUMBER if numbered else _UUID)
+        place = _read_cursor(value, form)
         if place is None:
             self.refuse("cursor", "format", "is not the `next` of an answer of this call")
         return place

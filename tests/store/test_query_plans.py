@@ -20,6 +20,7 @@ from store.outbox import NEXT_READY, READY
 from store.reading import EVERYTHING, MessageFilter, Sight, message_page
 from store.reading_dashboard import longest_waiting
 from store.reading_queues import QueueFilter, Work, mail_queue, open_by_prefecture, open_work_of
+from store.reading_reach import ReachFilter, reach_page
 from store.reporting import reminders
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
@@ -155,6 +156,13 @@ async def test_the_pages_find_what_they_show_by_an_index(full: Any, run: Run, in
     found = await plan(full, run)
     assert index in found, found
     assert not scans(found, "messages")
+
+
+async def test_whom_no_mail_reaches_is_read_in_the_order_of_the_list(full: Any) -> None:
+    async def run(conn: AsyncConnection) -> None:
+        await reach_page(conn, ReachFilter(2026), EVERYTHING, None, 50)
+
+    assert "ix_reporting_unreported" in await plan(full, run)
 
 
 async def test_reminders_of_institutions_are_not_looked_for_among_everybodys(full: Any) -> None:

@@ -37,7 +37,14 @@ FILTERS = (
     *({"prefecture": "13"}, {"job_id": JOB}, {"since": "2000-01-01T00:00:00Z"}, {"until": "2090-01-01T00:00:00Z"}),
     *({"kind": "guide"}, {"kind": "pre-check"}, {"status": "undelivered"}, {"status": "held"}, {"state": "all"}),
     *({"work": "all"}, {"work": "open"}, {"scope": "all"}, {"symptom": "not-arrived", "institution_code": CODE}),
-    *({"sort": "institution_name"}, {"order": "prefecture"}, {"limit": "250"}, {"format": "ndjson"}, {}),
+    *(
+        {"sort": "institution_name"},
+        {"order": "prefecture"},
+        {"scheme": "pharmacy-function"},
+        {"limit": "250"},
+        {"format": "ndjson"},
+        {},
+    ),
     *({"q": text} for text in (CODE, NAME, NAME[:3], EMAIL, EMAIL[:8], APPLICATION, LOGIN, "利用案内")),
     *({"institution_code": CODE, "format": "ndjson"}, {"prefecture": "13", "work": "all", "format": "csv"}),
 )
@@ -89,7 +96,7 @@ WAYS: Mapping[str, Way] = {
     "GET /v1/exports/messages": SHOWN,
     "GET /v1/exports/undelivered": SHOWN,
     "GET /v1/exports/suppressions": SHOWN,
-    "GET /v1/exports/to-reach": READ,
+    "GET /v1/exports/to-reach": SHOWN,
     "GET /v1/exports/audit": READ,
     "GET /livez": READ,
     "GET /readyz": READ,
@@ -115,6 +122,7 @@ WAYS: Mapping[str, Way] = {
     "GET /dashboard/figures": READ,
     "GET /undelivered": SHOWN,
     "POST /undelivered/{message_id}/follow-ups": Way(bodies=(FOLLOW_UP,)),
+    "GET /to-reach": SHOWN,
     "GET /in-doubt": READ,
     "GET /address-changes": SHOWN,
     "GET /address-changes/new": READ,
@@ -174,6 +182,8 @@ async def two(sqlite_api: Any) -> AsyncIterator[Any]:
     why = (Reason("userunknown"), BounceClass("hard"), DIAGNOSTIC)
     told = RecipientReport(EMAIL, Action.FAILED, "5.1.1", 550, *why)
     report = await api.report(ParsedReport(ReportType.BOUNCE, (told,)), state="unmatched", raw=EMAIL.encode())
+    unreached = {"institution": place, "recipient": theirs["recipient"], "status": "not-started", "channel": "paper"}
+    assert (await api.ask(Role.PUBLISHER, "PUT", f"/v1/reports/2026/{CODE}", json=unreached)).status_code == 200
     [suppression] = (await api.get("/v1/suppressions", params={"institution_code": CODE}))["items"]
     api.places = {
         "job_id": JOB,

@@ -34,6 +34,7 @@ ALLOWED = {
     "GET /dashboard/figures": _HELPDESK,
     "GET /undelivered": _HELPDESK,
     "POST /undelivered/{message_id}/follow-ups": _HELPDESK,
+    "GET /to-reach": _HELPDESK,
     "GET /in-doubt": _HELPDESK,
     "GET /address-changes": _HELPDESK,
     "GET /address-changes/new": _HELPDESK,

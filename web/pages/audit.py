@@ -17,7 +17,7 @@ from web.pages.rooms import ROLE_LABELS
 from web.pages.visitors import MayAudit
 from web.pages.vocabulary import ACTIONS
 from web.problems import Refusal
-from web.queries import Query
+from web.queries import ROW_NUMBER, Query
 from web.services import Serving
 
 router = APIRouter(include_in_schema=False)
@@ -28,7 +28,7 @@ async def list_audit(request: Request, who: MayAudit, services: Serving) -> HTML
     """Who did or was shown what, newest first."""
     query = Query(request)
     asked = {name: query.text(name) for name in ("actor", "action", "subject", "since", "until")}
-    after = query.cursor(numbered=True)
+    after = query.cursor(ROW_NUMBER)
     query.done()
     until = _midnight(asked["until"], "until")
     wanted = AuditFilter(

@@ -31,6 +31,7 @@ ROOMS = (
     Room("/", "検索", Call.ADVISE),
     Room("/dashboard", "状況", Call.READ_MESSAGES),
     Room("/undelivered", "不達の連絡", Call.READ_MESSAGES),
+    Room("/to-reach", "催促の届かない機関", Call.READ_MESSAGES),
     Room("/in-doubt", "送信結果不明", Call.READ_MESSAGES),
     Room("/address-changes", "アドレス変更依頼", Call.ADDRESS_CHANGES),
     Room("/suppressions", "送信停止", Call.SUPPRESSIONS),

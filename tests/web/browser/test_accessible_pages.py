@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.browser.conftest import Served, SignIn, violations
-from tests.web.browser.world import build
+from tests.web.browser.world import build, unreached
 from web.pages.routers import PAGE_ROUTERS
 
 PAGES = {
@@ -20,6 +20,7 @@ PAGES = {
     "/messages": "/messages?status=undelivered",
     "/dashboard": "/dashboard",
     "/undelivered": "/undelivered",
+    "/to-reach": "/to-reach",
     "/in-doubt": "/in-doubt",
     "/address-changes": "/address-changes",
     "/address-changes/new": "/address-changes/new?institution_code=3510000004",
@@ -34,7 +35,7 @@ PAGES = {
 }
 """Each page, and an example of it."""
 
-NARROW = {"/institutions/{code}", "/messages/{message_id}", "/undelivered", "/dashboard"}
+NARROW = {"/institutions/{code}", "/messages/{message_id}", "/undelivered", "/to-reach", "/dashboard"}
 """Pages that look different on a telephone."""
 
 PIECES = {"/institutions/{code}/now", "/institutions/{code}/story", "/messages/{message_id}/story"} | {
@@ -55,6 +56,7 @@ def world(served: Served) -> Mapping[str, str]:
         "new_email": "kanri@example.jp",
     }
     asked = served.run(served.api.ask("helpdesk", "POST", "/v1/address-changes", json=body))
+    served.run(unreached(served.api))
     served.run(served.api.report(state="unmatched", reason="no-token", type="bounce", raw=b"Subject: x\r\n\r\n"))
     return {**ids, "change": asked.json()["id"]}
 
@@ -135,4 +137,14 @@ def test_paper_shows_the_answer_and_no_controls(helpdesk: Page) -> None:
     expect(helpdesk.locator(".lead")).to_be_visible()
     expect(helpdesk.locator(".steps")).to_be_visible()
     for control in ("nav", "form", "button", ".searchband"):
+        assert helpdesk.locator(f"{control}:visible").count() == 0
+
+
+def test_a_list_to_telephone_by_has_room_for_a_note_on_paper(helpdesk: Page) -> None:
+    helpdesk.goto("/to-reach")
+    expect(helpdesk.locator("tbody tr")).to_have_count(3)
+    assert helpdesk.locator("text=□ 電話").locator("visible=true").count() == 0
+    helpdesk.emulate_media(media="print")
+    assert helpdesk.locator("text=□ 電話").locator("visible=true").count() == 3
+    for control in ("nav", "form", "button", ".no-print"):
         assert helpdesk.locator(f"{control}:visible").count() == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.statuses import Status
+from store.people import Role
 from tests.web.conftest import Api
 
 NAMES = {
@@ -51,6 +52,19 @@ async def build(api: Api) -> dict[str, str]:
     await _undelivered(api, ids["guide-tokyo"], "userunknown", "hard", 550, "5.1.1")
     await api.move(ids["pre-check-late"], Status.SENDING, Status.IN_DOUBT)
     return ids
+
+
+async def unreached(api: Api) -> None:
+    """Three that have not reported and that no mail reaches: on paper, without an address, and 不達."""
+    word = {"fiscal_year": 2026, "recipient": None, "status": "not-started"}
+    bounced = job("1310000001", institution__type="pharmacy")
+    words = [
+        word | {"institution": job("3510000001")["institution"], "channel": "paper"},
+        word | {"institution": job("3510000004")["institution"], "status": "in-progress"},
+        word | {"institution": bounced["institution"], "recipient": bounced["recipient"]},
+    ]
+    answer = await api.ask(Role.PUBLISHER, "POST", "/v1/reports", json=words)
+    assert {result["http_status"] for result in answer.json()["results"]} == {200}, answer.text
 
 
 _PLACES = tuple(

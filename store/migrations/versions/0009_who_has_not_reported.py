@@ -1,0 +1,29 @@
+"""Whom no mail reaches, page by page: an index of those who have not reported, in the order of the list."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+_UNREPORTED = "status <> 'reported'"
+
+
+def upgrade() -> None:
+    """Forward."""
+    op.create_index(
+        "ix_reporting_unreported",
+        "reporting",
+        ["fiscal_year", "updated_at"],
+        postgresql_where=sa.text(_UNREPORTED),
+        sqlite_where=sa.text(_UNREPORTED),
+    )
+
+
+def downgrade() -> None:
+    """Back."""
+    op.drop_index("ix_reporting_unreported", "reporting")

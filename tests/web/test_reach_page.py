@@ -1,0 +1,92 @@
+"""The page of those whom no mail reaches: for telephone and letter, on both databases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from store.people import Role
+
+HTML = {"Accept": "text/html"}
+HERE = {"code": "3510012345", "name": "周南みなと病院", "type": "hospital", "prefecture": "35"}
+THERE = {"code": "1300000001", "name": "江東薬局", "type": "pharmacy", "prefecture": "13"}
+ADDRESS = {"email": "soumu@example.jp"}
+
+
+def word(**changes: Any) -> dict[str, Any]:
+    """What is said of an institution."""
+    return {"fiscal_year": 2026, "institution": HERE, "recipient": None, "status": "not-started"} | changes
+
+
+async def say(api: Any, *words: Any) -> None:
+    answer = await api.ask(Role.PUBLISHER, "POST", "/v1/reports", json=list(words))
+    assert [result["http_status"] for result in answer.json()["results"]] == [200] * len(words), answer.text
+
+
+async def shown(api: Any, query: str = "", role: Role = Role.HELPDESK) -> str:
+    answer = await api.ask(role, "GET", f"/to-reach{query}", headers=HTML)
+    assert answer.status_code == 200, answer.text
+    text: str = answer.text
+    return text
+
+
+def listed(page: str) -> Sequence[str]:
+    """The codes of the institutions on a page, in order."""
+    return re.findall(r'<th scope="row"><a href="/institutions/([0-9]+)">', page)
+
+
+async def test_each_is_listed_with_its_reason(api: Any) -> None:
+    bounced = word(institution=THERE | {"code": "1300000002"}, recipient=ADDRESS, status="in-progress")
+    await say(api, word(), word(institution=THERE, recipient=ADDRESS, channel="paper"), bounced)
+    form = {"institution_code": "1300000002", "email": "soumu@example.jp", "scope": "all", "why": "退職"}
+    assert (await api.ask(Role.HELPDESK, "POST", "/suppressions/new", data=form, headers=HTML)).status_code == 303
+    page = await shown(api)
+    assert set(listed(page)) == {"3510012345", "1300000001", "1300000002"}
+    for text in (
+        "メールアドレスの登録がない",
+        "紙で報告する機関",
+        "メールが届かない（不達）",
+        "担当者による登録",
+        "報告中",
+    ):
+        assert text in page
+    assert "soumu@example.jp" not in page
+    assert 'href="/v1/exports/to-reach?fiscal_year=2026&amp;format=csv"' in page
+
+
+async def test_who_has_reported_or_can_be_mailed_is_not_listed(api: Any) -> None:
+    await say(api, word(channel="paper", status="reported"), word(institution=THERE, recipient=ADDRESS))
+    assert "該当する報告機関はありません" in await shown(api)
+
+
+async def test_an_office_sees_its_own_whatever_it_asks_for(api: Any) -> None:
+    await say(api, word(), word(institution=THERE))
+    assert listed(await shown(api, role=Role.PREFECTURE)) == ["3510012345"]
+    assert listed(await shown(api, "?prefecture=13", Role.PREFECTURE)) == []
+    assert listed(await shown(api, "?prefecture=13")) == ["1300000001"]
+
+
+async def test_it_is_narrowed_by_year_and_scheme(api: Any) -> None:
+    await say(api, word(), word(institution=THERE, fiscal_year=2025))
+    assert listed(await shown(api)) == ["3510012345"]
+    assert listed(await shown(api, "?fiscal_year=2025")) == ["1300000001"]
+    assert listed(await shown(api, "?scheme=pharmacy-function")) == []
+    assert listed(await shown(api, "?scheme=medical-function")) == ["3510012345"]
+
+
+async def test_it_goes_on_where_a_page_ends(api: Any) -> None:
+    codes = [f"35{number:08}" for number in range(60)]
+    await say(api, *(word(institution=HERE | {"code": code}) for code in codes))
+    first = await shown(api, "?prefecture=35")
+    [further] = re.findall(r'href="(\?[^"]*cursor=[^"]*)"', first)
+    second = await shown(api, further.replace("&amp;", "&"))
+    assert (len(listed(first)), len(listed(second))) == (50, 10)
+    assert sorted([*listed(first), *listed(second)]) == codes
+
+
+@pytest.mark.parametrize("query", ["fiscal_year=1", "scheme=x", "prefecture=48", "cursor=x", "why=paper"])
+async def test_other_questions_are_refused(sqlite_api: Any, query: str) -> None:
+    assert (await sqlite_api.ask(Role.HELPDESK, "GET", f"/to-reach?{query}", headers=HTML)).status_code == 422
