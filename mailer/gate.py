@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -18,21 +18,29 @@ class RelayGate:
 
     `probe` answers what is wrong, or None. The first pause before it is `pause` real seconds; each further one is
     twice as long, up to thirty times the first. A trouble that the first probe no longer finds raises no alarm,
-    unless mails meet it again. A mail that the relay answers to proves that the trouble is over.
+    unless mails meet it again. A mail that the relay answers to proves that the trouble is over. `now` is business
+    time.
     """
 
-    def __init__(self, probe: Callable[[], Awaitable[str | None]], pause: float) -> None:
+    def __init__(self, probe: Callable[[], Awaitable[str | None]], pause: float, now: Callable[[], datetime]) -> None:
         self._probe = probe
+        self._now = now
         self._first_pause = self._pause = pause
         self._usable = asyncio.Event()
         self._usable.set()
         self._trouble = asyncio.Event()
         self._alarmed = self._met = False
+        self._met_at: datetime | None = None
 
     @property
     def closed(self) -> bool:
         """Whether mails have to wait."""
         return not self._usable.is_set()
+
+    @property
+    def away_since(self) -> datetime | None:
+        """When the first mail met the trouble for which the alarm stands; None while mails may leave."""
+        return self._met_at if self._alarmed and self.closed else None
 
     @property
     def pause(self) -> timedelta:
@@ -47,6 +55,8 @@ class RelayGate:
         """A mail met trouble of the relay's."""
         if self._met and not self.closed:
             self._alarm(why)
+        if not self._met:
+            self._met_at = self._now()
         self._met = True
         self._usable.clear()
         self._trouble.set()

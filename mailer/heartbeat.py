@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -19,8 +20,8 @@ class LeaseKeeper(Protocol):
     async def enter(self, sender: str) -> None:
         """This sender starts."""
 
-    async def beat(self, sender: str) -> bool:
-        """It lives. False where it was taken for dead meanwhile."""
+    async def beat(self, sender: str, relay_away_since: datetime | None) -> bool:
+        """It lives, and since when its relay is away. False where it was taken for dead meanwhile."""
 
     async def living(self) -> int:
         """How many senders live."""
@@ -36,11 +37,20 @@ class Heartbeat:
     """Beats for one sender. `lease` is the name under which it may claim just now.
 
     Who was taken for dead goes on under another name: messages claimed under the old one are another's by now, and
-    an outcome recorded under it must not pass for that other's. `share` is told how many senders live.
+    an outcome recorded under it must not pass for that other's. `share` is told how many senders live. `away_since`
+    says since when the relay is away, None while it is not: the helpdesk is told by it.
     """
 
-    def __init__(self, leases: LeaseKeeper, name: str, seconds: float, share: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        leases: LeaseKeeper,
+        name: str,
+        seconds: float,
+        share: Callable[[int], None],
+        away_since: Callable[[], datetime | None],
+    ) -> None:
         self.lease = name
+        self._away_since = away_since
         self._leases = leases
         self._name = name
         self._seconds = seconds
@@ -62,7 +72,7 @@ class Heartbeat:
 
     async def beat(self) -> None:
         """One beat."""
-        if not await self._leases.beat(self.lease):
+        if not await self._leases.beat(self.lease, self._away_since()):
             self._deaths += 1
             log.warning("taken for dead; going on under a new name", sender=self.lease)
             self.lease = f"{self._name}#{self._deaths}"

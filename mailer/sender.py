@@ -122,14 +122,16 @@ class Sender:
         self._pacing = pacing or Pacing()
         self._signer = signer
         self._parked: list[_Task] = []
-        self._heartbeat = Heartbeat(leases, settings.name, settings.heartbeat, self._pacing.share)
+        self._gate = gate = RelayGate(self._probe, settings.trouble_pause, clock.now)
+        self._heartbeat = Heartbeat(
+            leases, settings.name, settings.heartbeat, self._pacing.share, lambda: gate.away_since
+        )
         self._queue: asyncio.Queue[_Task] = asyncio.Queue()
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._journal = Journal(outbox, settings.trouble_pause)
         self._recording: set[asyncio.Future[bool]] = set()
         self._connections = [Connection(settings.relay) for _ in range(settings.connections)]
-        self._gate = RelayGate(self._probe, settings.trouble_pause)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop` is set; then finish what is on the wire and give the rest back."""

@@ -74,11 +74,14 @@ class Leases:
         async with self._db.write() as conn:
             await conn.execute(insert(senders).values(id=sender, started_at=self._real(), beat_at=self._real()))
 
-    async def beat(self, sender: str) -> bool:
-        """It lives. False where it was taken for dead meanwhile: what it held is no longer its own."""
+    async def beat(self, sender: str, relay_away_since: datetime | None = None) -> bool:
+        """It lives, and since when its relay is away, in business time.
+
+        False where it was taken for dead meanwhile: what it held is no longer its own.
+        """
         alive = update(senders).where(senders.c.id == sender, senders.c.dead_at.is_(None))
         async with self._db.write() as conn:
-            result = await conn.execute(alive.values(beat_at=self._real()))
+            result = await conn.execute(alive.values(beat_at=self._real(), relay_away_since=relay_away_since))
         return result.rowcount == 1
 
     async def living(self) -> int:
@@ -131,10 +134,7 @@ class Leases:
         return senders.c.beat_at < self._real(-timedelta(seconds=self._seconds))
 
     def _real(self, shift: timedelta = timedelta()) -> ColumnElement[Any]:
-        """Real time by the one clock that all senders share: the database server's, or this machine's for SQLite."""
-        if self._db.sqlite:
-            return literal(datetime.now(UTC) + shift, senders.c.beat_at.type)
-        return func.clock_timestamp() + literal(shift, Interval)
+        return real_time(shift, sqlite=self._db.sqlite)
 
     async def _bury(self, conn: AsyncConnection, which: ColumnElement[bool]) -> None:
         await conn.execute(update(senders).where(which, senders.c.dead_at.is_(None)).values(dead_at=self._real()))
@@ -161,6 +161,13 @@ class Leases:
             detail={"sender": row.lease},
             lease=row.lease,
         )
+
+
+def real_time(shift: timedelta = timedelta(), *, sqlite: bool) -> ColumnElement[Any]:
+    """Real time by the one clock that all senders share: the database server's, or this machine's for SQLite."""
+    if sqlite:
+        return literal(datetime.now(UTC) + shift, senders.c.beat_at.type)
+    return func.clock_timestamp() + literal(shift, Interval)
 
 
 _LIVING = select(senders.c.id).where(senders.c.dead_at.is_(None))

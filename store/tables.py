@@ -335,6 +335,7 @@ senders = Table(
     Column("beat_at", UtcTime, nullable=False),  # real time
     Column("dead_at", UtcTime),  # real time: taken for dead, and kept until all that it held is taken over
     Column("on_wire", json_column(), nullable=False, server_default=text("'[]'")),  # ids, set before their final dots
+    Column("relay_away_since", UtcTime),  # business time: its relay cannot be used, and mails wait
 )
 
 clock_anchor = Table(

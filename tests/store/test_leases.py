@@ -15,6 +15,7 @@ from core.messages import Change
 from core.retry import Schedule
 from core.statuses import Status
 from store.leases import Leases
+from store.reading_relay import RelayAway, relay_away
 from store.tables import senders
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
@@ -235,3 +236,20 @@ async def test_a_failure_report_beats_the_take_over(room: Any, leases: Leases) -
     await room.move(message, Status.UNDELIVERED, "bounced", reason="userunknown")
     assert await leases.take_over_dead() == 0
     assert await room.status(message) is Status.UNDELIVERED
+
+
+async def test_the_relays_trouble_is_told_of_those_who_beat(room: Any, leases: Leases) -> None:
+    async def told() -> RelayAway | None:
+        async with room.db.read() as conn:
+            return await relay_away(conn, sqlite=room.db.sqlite)
+
+    earlier = NOW - timedelta(minutes=5)
+    assert await told() is None
+    for name, since in (("sender-1", NOW), ("sender-2", earlier), ("sender-3", None)):
+        await leases.enter(name)
+        assert await leases.beat(name, since)
+    assert await told() == RelayAway(earlier, 2, 3)
+    await silence(room, "sender-2", 61)
+    assert await told() == RelayAway(NOW, 1, 2)
+    await leases.beat("sender-1", None)
+    assert await told() is None

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from core.messages import Message
 from core.ports import Candidate, Claim, Decision, Drop
 from core.statuses import Status
+from store.reading_relay import RelayAway, relay_away
 from tests.store.test_sending import NOW, Office, Policy, Relay, fill
 
 
@@ -209,3 +210,28 @@ async def test_a_relay_that_greets_and_wants_a_login_raises_one_alarm(room: Any,
                 room.db.wake()
     assert (await room.row(mail)).attempts == 0
     assert len([entry for entry in logs if entry.get("alarm")]) == 1
+
+
+async def test_the_senders_row_says_since_when_mails_wait(room: Any, port: Port, office: Office) -> None:
+    await fill(room, 8)
+    await port.close()
+    async with office.open():
+
+        async def told() -> bool:
+            return await trouble(room) is not None
+
+        await eventually(told)
+        room.clock.leap_to(NOW + timedelta(hours=1))
+        assert await trouble(room) == RelayAway(NOW, 1, 1)
+        await port.open()
+        await until_all_sent(office, 8)
+
+        async def over() -> bool:
+            return await trouble(room) is None
+
+        await eventually(over)
+
+
+async def trouble(room: Any) -> RelayAway | None:
+    async with room.db.read() as conn:
+        return await relay_away(conn, sqlite=room.db.sqlite)

@@ -22,6 +22,7 @@ from store.people import Principal
 from store.reading import AnyRow, Sight
 from store.reading_dashboard import Counted, counts, longest_waiting
 from store.reading_queues import open_by_prefecture
+from store.reading_relay import relay_away
 from store.reading_views import message_view
 from web.auth import sight_of
 from web.pages.lists import name_of
@@ -63,6 +64,8 @@ async def _values(request: Request, who: Principal, services: Services) -> dict[
     now = services.clock.now()
     counting: Counting = request.app.state.counting
     found = await counting.figures(who, days, now)
+    async with services.db.read() as conn:
+        relay = await relay_away(conn, sqlite=services.db.sqlite)
     return {
         "days": days,
         "spans": SPANS,
@@ -74,6 +77,7 @@ async def _values(request: Request, who: Principal, services: Services) -> dict[
         "waiting": [_waiting(row, now) for row in found.waiting],
         "business_days": business_days(services.calendar, tokyo_date(now), who.prefecture),
         "now": now,
+        "relay": relay,
     }
 
 
