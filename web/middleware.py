@@ -27,8 +27,14 @@ _HEADERS = {
 """For answers that do not say otherwise; pages bring a policy of their own."""
 
 
+class _NoBodyWanted(Exception):
+    """What streams is ended here: for HEAD all has been said."""
+
+
 class Envelope:
-    """ASGI middleware. The log names the route, not the path, and no query: both may hold personal data."""
+    """ASGI middleware. HEAD is answered as GET is, without the body (RFC 9110, section 9.3.2).
+
+    The log names the route, not the path, and no query: both may hold personal data."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -45,7 +51,8 @@ class _Exchange:
     """One request and its answer."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._scope = scope
+        self._method = scope["method"]
+        self._scope = {**scope, "method": "GET"} if self._method == "HEAD" else scope
         self._receive = receive
         self._send_on = send
         self._status: int | None = None
@@ -54,6 +61,8 @@ class _Exchange:
         started = time.perf_counter()
         try:
             await app(self._scope, self._receive, self._send)
+        except _NoBodyWanted:
+            pass
         except Exception as error:
             if self._status is not None:
                 raise
@@ -73,12 +82,17 @@ class _Exchange:
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
+        if self._method == "HEAD" and message["type"] == "http.response.body":
+            await self._send_on({**message, "body": b"", "more_body": False})
+            if message.get("more_body"):
+                raise _NoBodyWanted
+            return
         await self._send_on(message)
 
     def _about(self) -> dict[str, Any]:
         route = self._scope.get("route")
         return {
-            "method": self._scope["method"],
+            "method": self._method,
             "path": getattr(route, "path_format", "unmatched"),
             "principal": self._scope.get("state", {}).get("principal"),
         }

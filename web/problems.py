@@ -62,7 +62,14 @@ async def _on_command_refused(request: Request, error: CommandRefused) -> Respon
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
     """What the router refuses: unknown paths and methods."""
     code = _BY_STATUS.get(error.status_code, "internal" if error.status_code >= 500 else "unparsable")
-    return problem_answer(request, Problem(code), error.headers)
+    return problem_answer(request, Problem(code), _with_head(error.headers))
+
+
+def _with_head(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """Where GET is allowed, HEAD is: the routes do not know it."""
+    if headers is None or headers.get("Allow") != "GET":
+        return headers
+    return {**headers, "Allow": "GET, HEAD"}
 
 
 async def _on_database_trouble(request: Request, error: Exception) -> Response:

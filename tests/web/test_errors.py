@@ -43,10 +43,10 @@ async def test_an_unknown_path_is_not_found(sqlite_api: Any, url: str) -> None:
     ("method", "url", "allow"),
     [
         ("PUT", "/v1/jobs", "POST"),
-        ("DELETE", "/v1/messages", "GET"),
+        ("DELETE", "/v1/messages", "GET, HEAD"),
         ("GET", "/v1/jobs/a/../cancel", None),
-        ("POST", "/livez", "GET"),
-        ("PATCH", "/v1/jobs/x", "GET"),
+        ("POST", "/livez", "GET, HEAD"),
+        ("PATCH", "/v1/jobs/x", "GET, HEAD"),
     ],
 )
 async def test_a_wrong_method_says_which_one_is_right(
