@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 import todoke.testing
+from sink.server import SinkSettings
 from tests.sink.conftest import mail_bytes
+from todoke.cli.app import app
 from todoke.testing import NoMailArrived, SinkFailed, TodokeSink
 
 COMMAND = (sys.executable, "-m", "sink.command")
@@ -55,6 +58,21 @@ def test_finds_and_reads_mails(box: TodokeSink) -> None:
     assert mail.received_at.utcoffset() is not None
     assert [each.kind for each in box.messages()] == ["code", "guide"]
     assert [each.kind for each in box.messages(kind="code")] == ["code"]
+
+
+def test_the_command_bounds_what_is_kept() -> None:
+    with TodokeSink(["--max-messages", "2", "--max-size", "5000"]) as sink:
+        for number in (1, 2, 3):
+            post(sink, f"soumu{number}@example.jp", mail_bytes())
+        assert [mail.to for mail in sink.messages()] == [("soumu3@example.jp",), ("soumu2@example.jp",)]
+        with pytest.raises(smtplib.SMTPException, match="552"):
+            post(sink, "soumu@example.jp", mail_bytes() + b"x" * 5000)
+
+
+def test_the_command_bounds_it_by_the_sinks_own_defaults() -> None:
+    options = {option.name: option.default for option in get_command(app).commands["sink"].params}
+    assert options["max_messages"] == SinkSettings().max_messages
+    assert options["max_size"] == SinkSettings().max_message_octets
 
 
 def test_says_what_it_holds_when_nothing_came(box: TodokeSink) -> None:

@@ -96,12 +96,18 @@ def sink(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     bounces_to: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where reports are sent.")] = None,
     store: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep mails in this file.")] = None,
+    max_messages: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Keep so many mails; the oldest are forgotten beyond.")
+    ] = 500_000,
+    max_size: Annotated[int, typer.Option(min=1, metavar="OCTETS", help="Refuse a mail that is larger.")] = 50
+    * 1024
+    * 1024,
     as_json: Json = False,
 ) -> None:
     """The captured-mail SMTP sink, with its page, API and simulator addresses."""
     from todoke.cli.sinking import run
 
-    run(host, smtp_port, http_port, bounces_to, store, as_json=as_json)
+    run(host, smtp_port, http_port, bounces_to, store, max_messages, max_size, as_json=as_json)
 
 
 @app.command()

@@ -13,6 +13,8 @@ def run(
     http_port: int,
     bounces_to: str | None,
     store: Path | None,
+    max_messages: int,
+    max_octets: int,
     *,
     as_json: bool,
 ) -> None:
@@ -31,5 +33,7 @@ def run(
         http_port=http_port,
         bounces_to=target,
         store=store,
+        max_messages=max_messages,
+        max_message_octets=max_octets,
     )
     serve(settings, announce_json if as_json else announce_text)
