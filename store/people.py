@@ -21,10 +21,19 @@ from store.tables import api_tokens, audit, users
 
 PREFIX = "tdk_"
 LOCAL_ADMIN = "local"
-"""The name under which the fixed token of the settings acts; no other token may have it."""
+"""The name under which the fixed token of the settings acts."""
+
+COMMAND_LINE = "command line"
+"""The publisher of what is handed in by commands."""
+
+USER_COMMAND = "todoke user"
+"""Who acts in the audit trail when users are managed by the command."""
 
 NOBODY = "-"
 """Actor and role, in the audit trail, of who was not recognised."""
+
+RESERVED = frozenset({LOCAL_ADMIN, COMMAND_LINE, USER_COMMAND, NOBODY})
+"""The service's own names: no token and no user may have them, whose jobs and lines would pass for its own."""
 
 _TOKEN_OCTETS = 32
 _MAX_NAME = 200
@@ -148,10 +157,10 @@ def _digest(token: str) -> str:
 
 
 def _check(name: str, role: Role, prefecture: str | None) -> None:
-    if not name.strip() or len(name) > _MAX_NAME or not name.isprintable() or name == NOBODY:
+    if not name.strip() or len(name) > _MAX_NAME or not name.isprintable():
         raise TokenRefused(f"a token's name has 1 to {_MAX_NAME} printable characters")
-    if name == LOCAL_ADMIN:
-        raise TokenRefused(f"the name {LOCAL_ADMIN} stands for TODOKE_API_TOKEN; choose another")
+    if name.strip() in RESERVED:
+        raise TokenRefused(f"the name {name.strip()} is the service's own; choose another")
     if (role is Role.PREFECTURE) != (prefecture is not None):
         raise TokenRefused("the role prefecture, and no other, needs the number of a prefecture (01 to 47)")
     if prefecture is not None and prefecture not in {f"{number:02d}" for number in range(1, 48)}:

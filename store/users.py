@@ -16,7 +16,7 @@ from core.ids import IdSource
 from store.engine import Database
 from store.guesses import count_try, forget, key_of
 from store.passwords import Passwords, check_password
-from store.people import LOCAL_ADMIN, NOBODY, AuditEntry, Principal, Role, write_audit
+from store.people import RESERVED, USER_COMMAND, AuditEntry, Principal, Role, write_audit
 from store.search import name_key
 from store.sessions import SessionLimits, close_all_of, close_session, open_session, principal_of
 from store.tables import api_tokens, users
@@ -24,7 +24,7 @@ from store.tables import api_tokens, users
 ROLES = (Role.HELPDESK, Role.PREFECTURE, Role.AUDITOR, Role.ADMIN)
 """Of people; a publisher is a registration system."""
 
-OPERATOR = Principal("todoke user", Role.ADMIN)
+OPERATOR = Principal(USER_COMMAND, Role.ADMIN)
 """Who acts in the audit trail when users are managed by the command."""
 
 _MAX_NAME = 100
@@ -227,7 +227,7 @@ def _user(row: Row[Any]) -> User:
 def _check(name: str, role: Role, prefecture: str | None) -> None:
     if not name_key(name) or len(name) > _MAX_NAME or not name.isprintable() or name != name.strip():
         raise UserRefused(f"a user's name has 1 to {_MAX_NAME} printable characters")
-    if name in (LOCAL_ADMIN, NOBODY, OPERATOR.name):
+    if name in RESERVED:
         raise UserRefused(f"the name {name} is the service's own; choose another")
     if role not in ROLES:
         raise UserRefused(f"people have one of the roles {', '.join(ROLES)}")

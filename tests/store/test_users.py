@@ -249,6 +249,7 @@ async def test_a_hash_of_weaker_parameters_is_renewed(doors: Doors) -> None:
         ("local", Role.ADMIN, None),
         ("-", Role.ADMIN, None),
         ("todoke user", Role.ADMIN, None),
+        ("command line", Role.ADMIN, None),
         ("system", Role.PUBLISHER, None),
         ("office", Role.PREFECTURE, None),
         ("office", Role.PREFECTURE, "48"),

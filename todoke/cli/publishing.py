@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, cast
 
 from scheduler.files import Line, read_lines
 from scheduler.intake import Answer
+from store.people import COMMAND_LINE
 from todoke.cli.output import complain, print_line, printable
 from todoke.cli.running import InputRefused, open_wiring, refused, run
 from todoke.wiring import Wiring
@@ -24,7 +25,6 @@ _JOBS_AT_ONCE = 500
 _REPORTS_AT_ONCE = 5000
 _BAR = 40
 _LONGEST_NAME = 200
-_PUBLISHER = "command line"
 
 Accept = Callable[[Sequence[Any], str], Awaitable[list[Answer]]]
 
@@ -46,7 +46,7 @@ async def _feed(file: str, accept_of: Callable[[Wiring], Accept], at_once: int, 
         async with open_wiring() as wiring:
             accept = accept_of(wiring)
             while batch := list(islice(lines, at_once)):
-                answers = await accept([line.raw for line in batch], _PUBLISHER)
+                answers = await accept([line.raw for line in batch], COMMAND_LINE)
                 told = list(zip(batch, answers, strict=True))
                 progress.clear()
                 _complain(name, told)
