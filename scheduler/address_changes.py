@@ -1,4 +1,4 @@
-"""メールアドレスの変更依頼: requested, approved by the prefecture office, done (rules 81, 90, 91, 106-109).
+"""メールアドレスの変更依頼: requested, approved by the office and done, or rejected (rules 81, 90, 91, 106-109).
 
 A request changes nothing in mails on record: a guide that is held or scheduled goes to the address of its
 application. What follows from it is one new mail, which tells the login ID to the new address.
@@ -221,7 +221,7 @@ class AddressChanges:
             await self._refuse_undelivered(change.institution_code)
         values = {"state": ChangeState.APPROVED, "approved_at": self._clock.now(), "approved_by": by.who.name}
         async with self._db.write() as conn:
-            if not await store.advance(conn, change_id, ChangeState.REQUESTED, values):
+            if not await store.advance(conn, change_id, (ChangeState.REQUESTED,), values):
                 raise CommandRefused(Problem("change-not-requested"))
             await self._audit(conn, by, "address-change-approved", change)
             return await _record(conn, change_id, by.sight)
@@ -234,10 +234,20 @@ class AddressChanges:
             message_id = await self._notices.plan(conn, change, login_id, by.who.name, now)
             told = {"login_id": login_id, "message_id": message_id}
             values = {"state": ChangeState.DONE, "done_at": now, "done_by": by.who.name, **told}
-            if not await store.advance(conn, change_id, ChangeState.APPROVED, values):
+            if not await store.advance(conn, change_id, (ChangeState.APPROVED,), values):
                 raise CommandRefused(Problem("change-not-approved"))
             self._refuse_without_contact(change.prefecture)
             await self._audit(conn, by, "address-change-done", change, {"message": message_id})
+            return await _record(conn, change_id, by.sight)
+
+    async def reject(self, change_id: str, why: str, by: Actor) -> AnyRow:
+        """It will not be carried out. Refused with `change-not-open` once it is done or rejected."""
+        values = {"state": ChangeState.REJECTED, "rejected_at": self._clock.now(), "rejected_by": by.who.name}
+        async with self._db.write() as conn:
+            change = await _record(conn, change_id, by.sight)
+            if not await store.advance(conn, change_id, store.OPEN_STATES, values | {"rejected_why": why}):
+                raise CommandRefused(Problem("change-not-open"))
+            await self._audit(conn, by, "address-change-rejected", change, {"why": why})
             return await _record(conn, change_id, by.sight)
 
     def _refuse_without_contact(self, prefecture: str) -> None:
@@ -304,6 +314,8 @@ def next_step(change: AnyRow, today: date) -> str:
             )
         case ChangeState.DONE:
             return _AFTER_DONE.get(Status(change.mail_status), _ON_ITS_WAY)
+        case ChangeState.REJECTED:
+            return "この依頼は却下されました。依頼した報告機関に、却下の理由をお知らせください。"
 
 
 _RESET = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -18,11 +18,12 @@ from store.tables import address_changes, institutions, messages
 
 
 class ChangeState(StrEnum):
-    """How far a request has come; it goes forward one step at a time."""
+    """How far a request has come; it goes forward one step at a time, or is rejected on the way."""
 
     REQUESTED = "requested"  # waits for the prefecture office
     APPROVED = "approved"  # to be changed in the account
     DONE = "done"  # changed; the login ID is told to the new address
+    REJECTED = "rejected"  # not to be carried out, for a reason
 
     @property
     def label(self) -> str:
@@ -34,7 +35,10 @@ _LABELS: Mapping[ChangeState, str] = {
     ChangeState.REQUESTED: "依頼受付",
     ChangeState.APPROVED: "承認済",
     ChangeState.DONE: "変更完了",
+    ChangeState.REJECTED: "却下",
 }
+OPEN_STATES = (ChangeState.REQUESTED, ChangeState.APPROVED)
+"""In these somebody has something to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +71,18 @@ async def enter(conn: AsyncConnection, row: Mapping[str, Any]) -> AnyRow:
     on_record = select(address_changes).where(
         address_changes.c.institution_code == row["institution_code"],
         address_changes.c.new_email_key == row["new_email_key"],
-        address_changes.c.state != ChangeState.DONE,
+        address_changes.c.state.in_(OPEN_STATES),
     )
     return (await conn.execute(on_record)).one()
 
 
-async def advance(conn: AsyncConnection, change_id: str, source: ChangeState, values: Mapping[str, Any]) -> bool:
-    """Move a request on from `source`; False where it is in another state."""
+async def advance(
+    conn: AsyncConnection, change_id: str, sources: Collection[ChangeState], values: Mapping[str, Any]
+) -> bool:
+    """Move a request on from one of `sources`; False where it is in another state."""
     statement = (
         update(address_changes)
-        .where(address_changes.c.id == change_id, address_changes.c.state == source)
+        .where(address_changes.c.id == change_id, address_changes.c.state.in_(sources))
         .values(dict(values))
     )
     return (await conn.execute(statement)).rowcount == 1
@@ -144,6 +150,9 @@ def change_view(row: AnyRow, *, whole: bool) -> dict[str, Any]:
         "approved_by": row.approved_by,
         "done_at": rfc3339(row.done_at),
         "done_by": row.done_by,
+        "rejected_at": rfc3339(row.rejected_at),
+        "rejected_by": row.rejected_by,
+        "rejected_why": row.rejected_why,
         "login_id": row.login_id,
         "message": _mail_view(row),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy import BigInteger, Index, Integer, MetaData, text
 
 metadata = MetaData(
     naming_convention={
@@ -16,3 +16,13 @@ metadata = MetaData(
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite gives row ids to INTEGER PRIMARY KEY alone."""
+
+
+def one_of(column: str, values: list[str]) -> str:
+    """The condition of a closed vocabulary."""
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the rows for which a condition holds, on both databases."""
+    return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))

@@ -1,4 +1,4 @@
-"""The tables. Rules that a database can keep are constraints here; those of people who sign in stand apart."""
+"""The tables. Rules that a database can keep are constraints here; those of people and their desks stand apart."""
 
 from __future__ import annotations
 
@@ -21,23 +21,15 @@ from sqlalchemy import (
 
 from core.kinds import Kind
 from core.statuses import Status
-from store.metadata import BigId
+from store.desk_tables import address_changes as address_changes
+from store.desk_tables import follow_ups as follow_ups
+from store.metadata import BigId, one_of, partial
 from store.metadata import metadata as metadata
 from store.people_tables import guesses as guesses
 from store.people_tables import sessions as sessions
 from store.people_tables import users as users
 from store.search_tables import search_terms as search_terms
 from store.types import UtcTime, json_column
-
-
-def _one_of(column: str, values: list[str]) -> str:
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
-
-
-def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """An index of the rows for which a condition holds, on both databases."""
-    return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))
-
 
 institutions = Table(
     "institutions",
@@ -130,8 +122,8 @@ messages = Table(
     Column("diagnostic", Text),
     Column("bounce_class", String(8)),
     Column("lease", String(64)),
-    CheckConstraint(_one_of("status", [status.value for status in Status]), name="status"),
-    CheckConstraint(_one_of("kind", [kind.value for kind in Kind]), name="kind"),
+    CheckConstraint(one_of("status", [status.value for status in Status]), name="status"),
+    CheckConstraint(one_of("kind", [kind.value for kind in Kind]), name="kind"),
     CheckConstraint("(status = 'sending') = (lease IS NOT NULL)", name="lease"),
     CheckConstraint(
         "secret IS NULL OR status NOT IN ('sent', 'undelivered', 'cancelled', 'expired', 'suppressed')",
@@ -144,9 +136,9 @@ messages = Table(
     Index("ix_messages_email_key_created_at", "email_key", "created_at"),
     Index("ix_messages_application_id", "application_id"),
     Index("ix_messages_job_id", "job_id"),
-    _partial("ix_messages_waits_for", "waits_for", where="waits_for IS NOT NULL"),
+    partial("ix_messages_waits_for", "waits_for", where="waits_for IS NOT NULL"),
     # Without the two statuses that every mail goes through on its way, so that it enters this index once at most.
-    _partial(
+    partial(
         "ix_messages_status_kind_created_at",
         "status",
         "kind",
@@ -154,7 +146,7 @@ messages = Table(
         "id",
         where="status NOT IN ('sending', 'sent')",
     ),
-    _partial(
+    partial(
         "ix_messages_prefecture_status_created_at",
         "prefecture",
         "status",
@@ -163,12 +155,12 @@ messages = Table(
         "id",
         where="status NOT IN ('sending', 'sent')",
     ),
-    _partial("ix_messages_ready", "lane", "ready_at", where="ready_at IS NOT NULL"),
-    _partial("ix_messages_lease", "lease", where="lease IS NOT NULL"),
-    _partial("ix_messages_expires_at", "expires_at", where="status IN ('held', 'scheduled', 'deferred')"),
-    _partial("uq_messages_step_key", "step_key", where="step_key IS NOT NULL", unique=True),
-    _partial("uq_messages_one_guide", "application_id", where="kind = 'guide'", unique=True),
-    _partial("uq_messages_one_pre_check", "application_id", where="kind = 'pre-check'", unique=True),
+    partial("ix_messages_ready", "lane", "ready_at", where="ready_at IS NOT NULL"),
+    partial("ix_messages_lease", "lease", where="lease IS NOT NULL"),
+    partial("ix_messages_expires_at", "expires_at", where="status IN ('held', 'scheduled', 'deferred')"),
+    partial("uq_messages_step_key", "step_key", where="step_key IS NOT NULL", unique=True),
+    partial("uq_messages_one_guide", "application_id", where="kind = 'guide'", unique=True),
+    partial("uq_messages_one_pre_check", "application_id", where="kind = 'pre-check'", unique=True),
 )
 
 events = Table(
@@ -200,7 +192,7 @@ reports = Table(
     Column("parsed", json_column()),
     Column("tries", Integer, nullable=False, server_default=text("0")),
     Column("next_try_at", UtcTime),
-    CheckConstraint(_one_of("state", ["new", "applied", "duplicate", "unmatched", "refused"]), name="state"),
+    CheckConstraint(one_of("state", ["new", "applied", "duplicate", "unmatched", "refused"]), name="state"),
     Index("ix_reports_state_received_at", "state", "received_at"),
     Index("ix_reports_message_id", "message_id"),
     Index("ix_reports_digest", "digest"),
@@ -220,58 +212,12 @@ suppressions = Table(
     Column("released_at", UtcTime),
     Column("released_by", String(200)),
     Column("released_why", Text),
-    CheckConstraint(_one_of("scope", ["all", "reminder"]), name="scope"),
-    _partial(
+    CheckConstraint(one_of("scope", ["all", "reminder"]), name="scope"),
+    partial(
         "uq_suppressions_active", "email_key", "institution_code", "scope", where="released_at IS NULL", unique=True
     ),
     Index("ix_suppressions_institution_code", "institution_code"),
     Index("ix_suppressions_created_at_id", "created_at", "id"),
-)
-
-address_changes = Table(
-    "address_changes",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("institution_code", String(20), ForeignKey("institutions.code"), nullable=False),
-    Column("institution_name", Text, nullable=False),  # as typed: whoever approves compares it
-    Column("old_email", String(254), nullable=False),
-    Column("old_email_key", String(254), nullable=False),
-    Column("new_email", String(254), nullable=False),
-    Column("new_email_key", String(254), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("due_from", Date, nullable=False),
-    Column("due_to", Date, nullable=False),
-    Column("requested_at", UtcTime, nullable=False),
-    Column("requested_by", String(200), nullable=False),
-    Column("approved_at", UtcTime),
-    Column("approved_by", String(200)),
-    Column("done_at", UtcTime),
-    Column("done_by", String(200)),
-    Column("login_id", Text),
-    Column("message_id", String(36), ForeignKey("messages.id")),  # the mail that tells the login ID
-    CheckConstraint(_one_of("state", ["requested", "approved", "done"]), name="state"),
-    CheckConstraint("(state = 'requested') = (approved_at IS NULL)", name="approved"),
-    CheckConstraint("(state = 'done') = (message_id IS NOT NULL)", name="told"),
-    Index("ix_address_changes_requested_at_id", "requested_at", "id"),
-    Index("ix_address_changes_institution_code", "institution_code"),
-    _partial("uq_address_changes_open", "institution_code", "new_email_key", where="state <> 'done'", unique=True),
-)
-
-follow_ups = Table(
-    "follow_ups",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("message_id", String(36), ForeignKey("messages.id"), nullable=False),
-    Column("institution_code", String(20), ForeignKey("institutions.code"), nullable=False),
-    Column("channel", String(16), nullable=False),
-    Column("result", String(16), nullable=False),
-    Column("note", Text),
-    Column("recorded_at", UtcTime, nullable=False),
-    Column("recorded_by", String(200), nullable=False),
-    CheckConstraint(_one_of("channel", ["phone", "letter", "other"]), name="channel"),
-    CheckConstraint(_one_of("result", ["told", "again", "settled"]), name="result"),
-    Index("ix_follow_ups_message_id", "message_id"),
-    Index("ix_follow_ups_institution_code", "institution_code"),
 )
 
 reporting = Table(
@@ -286,9 +232,9 @@ reporting = Table(
     Column("last_year_data", Boolean, nullable=False),
     Column("recipient", json_column()),
     Column("updated_at", UtcTime, nullable=False),
-    CheckConstraint(_one_of("status", ["not-started", "in-progress", "reported"]), name="status"),
-    CheckConstraint(_one_of("channel", ["online", "paper"]), name="channel"),
-    _partial("ix_reporting_unreported", "fiscal_year", "updated_at", where="status <> 'reported'"),
+    CheckConstraint(one_of("status", ["not-started", "in-progress", "reported"]), name="status"),
+    CheckConstraint(one_of("channel", ["online", "paper"]), name="channel"),
+    partial("ix_reporting_unreported", "fiscal_year", "updated_at", where="status <> 'reported'"),
 )
 
 api_tokens = Table(

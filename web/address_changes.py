@@ -1,4 +1,4 @@
-"""メールアドレスの変更依頼: taken, approved, done (contract section 4)."""
+"""メールアドレスの変更依頼: taken, approved, done, or rejected (contract section 4)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from web.services import Services, Serving
 
 router = APIRouter(tags=["address changes"])
 
+_MAX_WHY = 1000
 _ADDRESSES = 2
 """Of one request: the old and the new one."""
 
@@ -89,6 +90,19 @@ async def complete_address_change(request: Request, who: MayChangeAddresses, ser
     if reader.errors or login_id is None:
         raise Refusal(field_problem(reader.errors))
     row = await services.address_changes.complete(change_id, login_id, actor(who))
+    return JSONResponse(_view(services, row))
+
+
+@router.post("/v1/address-changes/{change_id}/reject")
+async def reject_address_change(request: Request, who: MayChangeAddresses, services: Serving) -> JSONResponse:
+    """Reject a request that is not done, and say why. No mail follows: whoever asked is told by the desk."""
+    change_id = uuid_in(request, "change_id")
+    reader = await read_object(request, services.max_body_bytes)
+    why = reader.line("why", required=True, most=_MAX_WHY, several=True)
+    reader.unknown()
+    if reader.errors or why is None:
+        raise Refusal(field_problem(reader.errors))
+    row = await services.address_changes.reject(change_id, why, actor(who))
     return JSONResponse(_view(services, row))
 
 

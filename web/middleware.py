@@ -34,7 +34,8 @@ class _NoBodyWanted(Exception):
 class Envelope:
     """ASGI middleware. HEAD is answered as GET is, without the body (RFC 9110, section 9.3.2).
 
-    The log names the route, not the path, and no query: both may hold personal data."""
+    The log names the route, not the path, and no query: both may hold personal data.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

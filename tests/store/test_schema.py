@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import CheckConstraint, Connection, insert, inspect, select
 
 from store import schema
 from store.engine import Database
-from store.tables import metadata
+from store.tables import address_changes, institutions, metadata
+
+NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 
 
 @pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")  # on SQLite
@@ -25,6 +28,46 @@ async def test_upgraded_equals_fresh(db: Database) -> None:
         assert await conn.run_sync(differences) == []
 
 
+async def test_an_upgraded_database_keeps_every_rule(db: Database) -> None:
+    async with db.read() as conn:
+        assert await conn.run_sync(rules) == {
+            (table.name, constraint.name)
+            for table in metadata.tables.values()
+            for constraint in table.constraints
+            if isinstance(constraint, CheckConstraint)
+        }
+
+
+def rules(conn: Connection) -> set[tuple[str, str | None]]:
+    found = inspect(conn)
+    return {(table, rule["name"]) for table in metadata.tables for rule in found.get_check_constraints(table)}
+
+
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
+async def test_requests_on_record_outlive_the_change_of_their_table(db: Database) -> None:
+    row = {"id": "1", "institution_code": "35", "institution_name": "周南", "old_email": "a", "old_email_key": "a"}
+    row |= {"new_email": "b", "new_email_key": "b", "state": "requested", "due_from": NOW.date(), "due_to": NOW.date()}
+    place = {"code": "35", "name": "周南", "name_key": "", "search_key": "", "type": "hospital", "prefecture": "35"}
+    rejected = row | {"id": "2", "state": "rejected", "rejected_at": NOW, "rejected_why": "x"}
+    async with db.write() as conn:
+        await conn.execute(insert(institutions).values(place | {"updated_at": NOW}))
+        for each in (row, rejected):
+            await conn.execute(insert(address_changes).values(each | {"requested_at": NOW, "requested_by": "x"}))
+        await conn.run_sync(lambda conn: command.downgrade(_config(conn), "0010"))
+    await schema.upgrade(db)
+    async with db.read() as conn:
+        assert [found.id for found in await conn.execute(select(address_changes))] == ["1"]
+    await test_upgraded_equals_fresh(db)
+    await test_an_upgraded_database_keeps_every_rule(db)
+
+
+def _config(conn: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    config.attributes["connection"] = conn
+    return config
+
+
 async def test_upgrade_twice_changes_nothing(db: Database) -> None:
     before = await schema.upgrade(db)
     assert before.up_to_date
@@ -34,10 +77,7 @@ async def test_a_database_of_an_earlier_version_is_brought_up_to_date(tmp_path: 
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'empty.sqlite3'}")
 
     def to_the_first(conn: Connection) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
-        config.attributes["connection"] = conn
-        command.upgrade(config, "0001")
+        command.upgrade(_config(conn), "0001")
 
     async with database.write() as conn:
         await conn.run_sync(to_the_first)

@@ -80,6 +80,9 @@ async def test_a_request_is_taken_with_its_due_range_and_next_step(known: Any) -
         "approved_by": None,
         "done_at": None,
         "done_by": None,
+        "rejected_at": None,
+        "rejected_by": None,
+        "rejected_why": None,
         "login_id": None,
         "message": None,
     }

@@ -43,6 +43,7 @@ ALLOWED = {
     "POST /address-changes/{change_id}/addresses": _HELPDESK,
     "POST /address-changes/{change_id}/approve": _HELPDESK,
     "POST /address-changes/{change_id}/done": _HELPDESK,
+    "POST /address-changes/{change_id}/reject": _HELPDESK,
     "GET /suppressions": _HELPDESK,
     "GET /suppressions/new": _HELPDESK,
     "POST /suppressions/new": _HELPDESK,

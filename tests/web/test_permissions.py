@@ -35,6 +35,7 @@ ALLOWED = {
     "GET /v1/address-changes/{change_id}": _HELPDESK,
     "POST /v1/address-changes/{change_id}/approve": _HELPDESK,
     "POST /v1/address-changes/{change_id}/done": _HELPDESK,
+    "POST /v1/address-changes/{change_id}/reject": _HELPDESK,
     "GET /v1/suppressions": _HELPDESK,
     "DELETE /v1/suppressions/{suppression_id}": _HELPDESK,
     "GET /v1/bounces/unmatched": {Role.HELPDESK, Role.ADMIN},

@@ -212,6 +212,9 @@ _ADDRESS_CHANGE = told(
         "approved_by": nullable(STRING),
         "done_at": nullable(MOMENT),
         "done_by": nullable(STRING),
+        "rejected_at": nullable(MOMENT),
+        "rejected_by": nullable(STRING),
+        "rejected_why": nullable(STRING),
         "login_id": nullable(STRING),
         "message": {
             **nullable(told({"id": UUID, "status": words(list(Status)), "due_at": nullable(MOMENT)})),

@@ -246,6 +246,12 @@ OPERATIONS: Mapping[str, Operation] = {
         _CHANGE,
         _body("AddressChangeDone"),
     ),
+    "reject_address_change": Operation(
+        (Told(200, "the request, rejected", "AddressChange"),),
+        ("unparsable", "not-found", "change-not-open", "too-large", "invalid", "unknown-field"),
+        _CHANGE,
+        _body("AddressChangeRejected"),
+    ),
     "list_suppressions": Operation(
         (Told(200, "one page", "Suppressions"),),
         ("invalid", "unknown-field"),

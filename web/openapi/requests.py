@@ -142,6 +142,11 @@ REQUESTS: Mapping[str, Schema] = {
         ],
     ),
     "AddressChangeDone": taken({"login_id": NAME}, ["login_id"], examples=[{"login_id": "h3510012345"}]),
+    "AddressChangeRejected": taken(
+        {"why": {"type": "string", "minLength": 1, "maxLength": 1000}},
+        ["why"],
+        examples=[{"why": "報告機関に確認したところ、依頼していないとのこと"}],
+    ),
     "Release": taken(
         {"reason": {"type": "string", "minLength": 1, "maxLength": 1000}},
         ["reason"],

@@ -1,4 +1,4 @@
-"""メールアドレスの変更依頼: the form, and the life of a request: requested, approved, done."""
+"""メールアドレスの変更依頼: the form, and the life of a request: requested, approved, done, or rejected."""
 
 from __future__ import annotations
 
@@ -115,6 +115,19 @@ async def complete(request: Request, who: MayChangeAddresses, services: Serving)
     return see(f"/address-changes/{change_id}", "done")
 
 
+@router.post("/address-changes/{change_id}/reject")
+async def reject(request: Request, who: MayChangeAddresses, services: Serving) -> Response:
+    """It will not be carried out, for a reason."""
+    change_id = uuid_in(request, "change_id")
+    reader = await form_reader(request, services.max_body_bytes)
+    why = read_why(reader)
+    if why is None:
+        told = {"wrong_rejection": wrong(reader.errors).get("why")}
+        return await _page(request, who, services, told, _UNPROCESSABLE)
+    await services.address_changes.reject(change_id, why, actor(who))
+    return see(f"/address-changes/{change_id}", "rejected")
+
+
 def _form(request: Request, who: Principal, typed: Mapping[str, Any], problem: Problem | None = None) -> HTMLResponse:
     values = {
         "typed": typed,
@@ -147,6 +160,7 @@ async def _page(
         "whole": whole,
         "sees_whole": sees_whole(who),
         "wrong": {},
+        "wrong_rejection": None,
         "notice": notice(request),
     }
     return page(request, who, "address_change.html", values | more, status)

@@ -9,7 +9,7 @@ from typing import Any
 from core.kinds import Kind
 from core.statuses import Status
 from helpdesk.vocabulary import Symptom
-from store.address_changes import ChangeFilter, ChangeState, change_page
+from store.address_changes import OPEN_STATES, ChangeFilter, ChangeState, change_page
 from store.people import Principal
 from store.reading import AnyRow
 from store.reading_institutions import InstitutionRecord, institution_record
@@ -60,9 +60,7 @@ async def institution_page(services: Services, who: Principal, code: str, sympto
         "sharing": found.sharing,
         "suppressions": found.suppressions,
         "changes": [
-            {"id": row.id, "label": ChangeState(row.state).label}
-            for row in found.changes
-            if row.state != ChangeState.DONE
+            {"id": row.id, "label": ChangeState(row.state).label} for row in found.changes if row.state in OPEN_STATES
         ],
         "late_bounce": _late_bounce(mails),
         "open_work": [mail for mail in mails if mail["id"] in found.open_work],

@@ -209,6 +209,7 @@ ACTIONS: Mapping[str, str] = {
     "address-change-requested": "アドレス変更依頼を登録",
     "address-change-approved": "アドレス変更依頼を承認",
     "address-change-done": "アドレス変更の完了を登録",
+    "address-change-rejected": "アドレス変更依頼を却下",
     "address-change-shown": "アドレス変更依頼を表示",
     "address-changes-listed": "アドレス変更依頼の一覧を表示",
     "suppression-added": "送信停止を登録",
