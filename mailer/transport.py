@@ -1,4 +1,4 @@
-"""Mails over a kept connection to the relay, one at a time, and what came of each.
+"""Mails over a kept connection to the relay, one after the other, and what came of each.
 
 A connection that the relay has closed meanwhile, as relays do with idle ones, costs a mail nothing: it begins anew.
 """
@@ -9,12 +9,15 @@ import re
 from collections.abc import Awaitable, Callable
 
 from mailer.relay import Relay, RelaySettings, RelayTrouble
-from mailer.transaction import CLOSING, Accepted, Ended, Lost, Outcome, Parcel, Refused, Transaction
+from mailer.transaction import CLOSING, Accepted, Ended, Introduction, Lost, Outcome, Parcel, Refused, Transaction
 from mailer.wire import Wire, WireError
 
 __all__ = ["Accepted", "Connection", "Lost", "Outcome", "Refused", "RelaySettings", "enhanced_code"]
 
 MESSAGES_PER_CONNECTION = 200
+
+Route = tuple[str, str]
+"""The envelope's sender and recipient."""
 
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
 _PARTING_SECONDS = 2.0
@@ -34,11 +37,13 @@ class Connection:
         self._relay = Relay(settings)
         self._wire: Wire | None = None
         self._used = 0
+        self._ahead: Route | None = None
+        """Whose introduction stands behind the mail that was sent last."""
 
     @property
     def usable(self) -> bool:
         """Whether a connection stands that the relay has not given up."""
-        return self._wire is not None and self._wire.fresh
+        return self._wire is not None and (self._wire.open if self._ahead else self._wire.fresh)
 
     async def send(
         self,
@@ -46,14 +51,17 @@ class Connection:
         recipient: str,
         mail: bytes,
         before_dot: Callable[[], Awaitable[None]],
+        following: Callable[[], Route | None] = lambda: None,
     ) -> Outcome:
         """Send one mail; `before_dot` is awaited once the recipient is accepted, before the mail itself goes out.
 
-        What `before_dot` raises is raised, and the mail is not sent then. Raises ValueError for an address that
-        cannot stand in a command.
+        `following` may be asked, as the mail leaves, for the one that will be sent next over this connection. What
+        `before_dot` raises is raised, and the mail is not sent then. Raises ValueError for an address that cannot
+        stand in a command.
         """
-        parcel = Parcel(sender, recipient, mail, before_dot)
-        if self._wire is not None and self.usable and self._used < MESSAGES_PER_CONNECTION:
+        route = (sender, recipient)
+        parcel = Parcel(Introduction(*route), mail, before_dot, lambda: self._introduce(following))
+        if self._wire is not None and self._goes_on(route):
             ended = await self._converse(self._wire, parcel)
             if not ended.unheard:
                 return ended.outcome
@@ -62,6 +70,25 @@ class Connection:
         except RelayTrouble as trouble:
             return _no_relay(trouble)
         return (await self._converse(wire, parcel)).outcome
+
+    def _goes_on(self, route: Route) -> bool:
+        """Whether a mail can go over the connection that stands."""
+        if self._ahead is not None:
+            return self._ahead == route
+        return self.usable and self._used < MESSAGES_PER_CONNECTION
+
+    def _introduce(self, following: Callable[[], Route | None]) -> Introduction | None:
+        if self._used >= MESSAGES_PER_CONNECTION:
+            return None
+        route = following()
+        if route is None:
+            return None
+        try:
+            introduction = Introduction(*route)
+        except ValueError:  # which is said of that mail, in its own turn
+            return None
+        self._ahead = route
+        return introduction
 
     async def probe(self) -> str | None:
         """Connect, greet and part: what went wrong, or None."""
@@ -74,7 +101,9 @@ class Connection:
         return None
 
     async def close(self) -> None:
-        """Say QUIT where somebody still listens."""
+        """Say QUIT where somebody still listens, and does not wait for a mail."""
+        if self._ahead is not None:
+            self._drop()
         wire, self._wire = self._wire, None
         if wire is None:
             return
@@ -93,9 +122,11 @@ class Connection:
 
     async def _converse(self, wire: Wire, parcel: Parcel) -> Ended:
         self._used += 1
-        settings = self._settings
+        settings, introduced = self._settings, self._ahead is not None
+        self._ahead = None
+        transaction = Transaction(wire, parcel, settings.command_timeout, settings.final_timeout, introduced=introduced)
         try:
-            ended = await Transaction(wire, parcel, settings.command_timeout, settings.final_timeout).run()
+            ended = await transaction.run()
         except BaseException:
             self._drop()
             raise
@@ -109,6 +140,8 @@ class Connection:
             if isinstance(outcome, Lost) or outcome.code == CLOSING:
                 self._drop()
                 return
+            if self._ahead is not None:  # so this one was refused after its dot, and nothing of it is left
+                return
             wire.write(b"RSET\r\n")
             reply = await wire.reply(self._settings.command_timeout)
             if reply.code // 100 != 2:
@@ -118,6 +151,7 @@ class Connection:
 
     def _drop(self) -> None:
         """Give the connection up; what has not left never will."""
+        self._ahead = None
         if self._wire is not None:
             self._wire.abort()
             self._wire = None

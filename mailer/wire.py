@@ -53,27 +53,37 @@ class Wire(asyncio.Protocol):
         self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._trouble: WireError | None = None
-        self._held_back = False
+        self._held_back = self._refused = False
         transport.set_write_buffer_limits(high=0)
         transport.set_protocol(self)
 
     @property
+    def open(self) -> bool:
+        """Whether the conversation can go on, as far as is known."""
+        return self._trouble is None and not self._transport.is_closing()
+
+    @property
     def fresh(self) -> bool:
         """Open, and nothing was said that nobody asked for, such as a 421 before the server hangs up."""
-        return self._trouble is None and not self._transport.is_closing() and not self._replies and not self._rest
+        return self.open and not self._replies and not self._rest
 
     @property
     def flushed(self) -> bool:
         """Whether all that was written has left this process. False for good where the connection broke before."""
         return not self._held_back
 
+    @property
+    def refused(self) -> bool:
+        """Whether the connection was found broken as something was written, and none of that has left."""
+        return self._refused
+
     def write(self, octets: bytes) -> None:
         """Send, or queue to send, octets. Raises ConnectionGone, or what ended the conversation before."""
-        if self._trouble is not None or self._transport.is_closing():
+        if not self.open:
             raise self._trouble or ConnectionGone("the connection is closed")
         self._transport.write(octets)
         if self._transport.is_closing():
-            self._held_back = True  # the transport found the connection broken and sent none of it
+            self._held_back = self._refused = True  # the transport found the connection broken and sent none of it
 
     async def reply(self, seconds: float) -> Reply:
         """The next reply, whole within `seconds`. Raises ConnectionGone, ReplyOverdue or ReplyGarbled."""

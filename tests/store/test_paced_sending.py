@@ -15,7 +15,6 @@ from core.destinations import Destination
 from core.kinds import Kind
 from core.retry import Schedule
 from mailer.pacing import PacedPolicy, Pacing
-from mailer.sender import Sender
 from tests.store.test_sending import NOW, Office, Policy, Relay, fill
 
 
@@ -24,13 +23,8 @@ class PacedOffice(Office):
 
     def __init__(self, room: Any, relay: Relay, *destinations: Destination) -> None:
         super().__init__(room, relay)
-        self.pacing = Pacing(destinations)
-        self.outbox._policy = PacedPolicy(Policy(), self.pacing)
-
-    def sender(self, name: str = "sender-1", **changed: Any) -> Sender:
-        made = super().sender(name, **changed)
-        made._pacing = self.pacing
-        return made
+        self.pacing = pacing = Pacing(destinations)
+        self.outbox._policy = PacedPolicy(Policy(), pacing)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from core.retry import REPAIR_PAUSE, Schedule
 from core.return_path import ReturnPaths
 from core.statuses import Status
 from mailer.outcomes import OutcomeRules
+from mailer.pacing import Pacing
 from mailer.sender import Sender, SenderSettings
 from mailer.transport import RelaySettings
 from store.leases import Leases
@@ -143,6 +144,8 @@ class Office:
         self.room = room
         self.relay = relay
         self.renderer = Renderer()
+        self.woken = room.db.woken
+        self.pacing: Pacing | None = None
         self.outbox = Outbox(room.db, room.ledger, room.cipher, Policy(), room.clock)
         self.outbox.happened = self.happened = asyncio.Event()
         self.leases = Leases(room.db, room.ledger, room.clock, Schedule([60, 300]), InDoubt())
@@ -159,7 +162,9 @@ class Office:
         )
         rules = OutcomeRules(Schedule([60, 300]), classify_reply, InDoubt().waits, self.room.timing.settles_at)
         room = self.room
-        return Sender(settings, self.outbox, self.leases, self.renderer, PATHS, rules, room.clock, room.db.woken)
+        return Sender(
+            settings, self.outbox, self.leases, self.renderer, PATHS, rules, room.clock, self.woken, self.pacing
+        )
 
     @contextlib.asynccontextmanager
     async def open(self, *senders: Sender) -> AsyncIterator[None]:
@@ -388,10 +393,9 @@ class TestStopping:
         async def woken() -> AsyncIterator[asyncio.Event]:
             yield work
 
-        work, sender = Work(), office.sender()
-        sender._woken = woken
+        work, office.woken = Work(), woken
         async with asyncio.timeout(10):
-            async with office.open(sender):
+            async with office.open():
                 await resting.wait()
                 work.set()
 

@@ -1,0 +1,267 @@
+"""Mails on their way: from the queue over several connections to the record of what came of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from core.clock import Clock
+from core.messages import Change, Message
+from core.return_path import ReturnPaths
+from mailer.gate import RelayGate
+from mailer.journal import Journal
+from mailer.outcomes import OutcomeRules, change_for, given_back, late, of_the_relay, postponed, waits_for_relay
+from mailer.pacing import Pacing
+from mailer.patience import asked_wait, slows
+from mailer.signing import Signer
+from mailer.transport import Accepted, Connection, Lost, Outcome, Refused, Route
+
+log = structlog.get_logger("mailer")
+
+_SPARE_PAUSE_SECONDS = 5.0
+"""How long a connection is left alone that the relay refused while it kept others."""
+
+
+class _LeaseLost(Exception):
+    """The message is no longer ours: somebody took us for dead, or a report came first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message, the lease under which it was claimed, and the mail that was made of it."""
+
+    message: Message
+    lease: str
+    mail: bytes
+
+
+class Delivering:
+    """The queue of one sender, and what its connections do with it. `wanted` is set when it runs short.
+
+    `patience`: seconds that a mail waits behind one which the relay does not answer to, before another connection
+    may have it.
+    """
+
+    def __init__(
+        self,
+        connections: Sequence[Connection],
+        journal: Journal,
+        gate: RelayGate,
+        pacing: Pacing,
+        rules: OutcomeRules,
+        return_paths: ReturnPaths,
+        clock: Clock,
+        signer: Signer | None,
+        patience: float,
+    ) -> None:
+        self.patience = patience
+        self.wanted = asyncio.Event()
+        self.wanted.set()
+        self._connections = connections
+        self._journal = journal
+        self._gate = gate
+        self._pacing = pacing
+        self._rules = rules
+        self._return_paths = return_paths
+        self._clock = clock
+        self._signer = signer
+        self._queue: asyncio.Queue[Outgoing] = asyncio.Queue()
+        self._parked: list[Outgoing] = []
+        self._recording: set[asyncio.Future[bool]] = set()
+        self._idle = 0
+
+    def put(self, mail: Outgoing) -> None:
+        """One more to deliver."""
+        self._queue.put_nowait(mail)
+        if not self._short_of_work():
+            self.wanted.clear()
+
+    def forget(self) -> None:
+        """What has not begun is not begun any more."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+            self._queue.task_done()
+
+    async def finished(self) -> None:
+        """Wait until all that was put is delivered and recorded."""
+        await self._queue.join()
+        while self._recording:
+            await asyncio.gather(*self._recording)
+
+    def record(self, change: Change, lease: str) -> None:
+        """Have an outcome recorded, or told beside the word of whoever had the message by then."""
+        recorded = self._journal.outcome(change, lease)
+        self._recording.add(recorded)
+        recorded.add_done_callback(lambda done: self._see_recorded(done, change, lease))
+
+    def _see_recorded(self, recorded: asyncio.Future[bool], change: Change, lease: str) -> None:
+        self._recording.discard(recorded)
+        if not recorded.cancelled() and not recorded.result() and change.lease is not None:
+            self.record(late(change), lease)
+
+    async def work(self, connection: Connection) -> None:
+        """Deliver over one connection until cancelled."""
+        ahead = _Ahead(self)
+        try:
+            while True:
+                mail = ahead.taken() or await self._next()
+                self._journal.begin()
+                try:
+                    aside = await self._deliver(mail, connection, ahead)
+                finally:
+                    self._journal.end()
+                    self._pacing.end(mail.message.recipient.email)
+                    self._done(mail)
+                    self._unpark()
+                if aside:
+                    await asyncio.sleep(_SPARE_PAUSE_SECONDS)
+        finally:
+            await connection.close()
+
+    async def _next(self) -> Outgoing:
+        while True:
+            self._idle += 1
+            try:
+                mail = await self._queue.get()
+            finally:
+                self._idle -= 1
+            if self._admitted(mail):
+                return mail
+
+    def next_at_once(self) -> Outgoing | None:
+        """A mail that may go now, where no other connection is free for it."""
+        while not self._idle and not self._queue.empty():
+            mail = self._queue.get_nowait()
+            if self._admitted(mail):
+                return mail
+        return None
+
+    def give_back(self, mail: Outgoing) -> None:
+        """It has not begun after all, and any connection may have it."""
+        self._pacing.end(mail.message.recipient.email)
+        self._queue.put_nowait(mail)
+        self._queue.task_done()
+
+    def _admitted(self, mail: Outgoing) -> bool:
+        """Whether a mail goes now; if not, it is seen to here."""
+        if self._short_of_work():
+            self.wanted.set()
+        message, now = mail.message, self._clock.now()
+        wait = self._pacing.held(message.recipient.email, now)
+        if self._gate.closed:
+            self.record(given_back(message, mail.lease, now), mail.lease)
+        elif wait is not None:
+            self.record(postponed(message, wait, mail.lease, now), mail.lease)
+        elif self._pacing.begin(message.recipient.email):
+            return True
+        else:
+            self._parked.append(mail)
+            self._queue.task_done()
+            return False
+        self._done(mail)
+        return False
+
+    def _done(self, mail: Outgoing) -> None:
+        self._pacing.done(mail.message)
+        self._queue.task_done()
+
+    def _unpark(self) -> None:
+        """Mails that waited for one of their provider's to end are looked at again."""
+        for mail in self._parked:
+            self._queue.put_nowait(mail)
+        self._parked.clear()
+
+    def _short_of_work(self) -> bool:
+        return self._queue.qsize() <= len(self._connections)
+
+    async def _deliver(self, mail: Outgoing, connection: Connection, ahead: _Ahead) -> bool:
+        """Send a mail and have its outcome recorded while the connection turns to the next one.
+
+        True where the connection had better rest, since the relay has no room for it.
+        """
+        try:
+            outcome = await self._send(mail, connection, ahead)
+        except _LeaseLost:
+            log.info("lease lost", message=mail.message.id)
+            return False
+        if not isinstance(outcome, Accepted) and of_the_relay(outcome):
+            return self._stand_aside(mail, outcome)
+        now = self._clock.now()
+        if not isinstance(outcome, Lost):
+            self._gate.fine()
+        if isinstance(outcome, Refused) and slows(outcome):
+            until = self._pacing.slow(mail.message.recipient.email, now, asked_wait(outcome.text))
+            log.info("a provider asks for patience", message=mail.message.id, until=until.isoformat())
+        self.record(change_for(mail.message, outcome, self._rules, mail.lease, now), mail.lease)
+        return False
+
+    def _stand_aside(self, mail: Outgoing, outcome: Refused | Lost) -> bool:
+        """The mail waits for the relay; so do all others, unless another connection shows that the relay works."""
+        why = outcome.detail if isinstance(outcome, Lost) else f"{outcome.code} {outcome.text}"
+        spare = outcome.stage == "connect" and self.connected()
+        if spare:
+            log.warning("the relay has no room for another connection", why=why)
+        else:
+            self._gate.trouble(why)
+        now = self._clock.now()
+        until = now + self._gate.pause
+        self.record(waits_for_relay(mail.message, outcome, self._rules, until, mail.lease, now), mail.lease)
+        return spare
+
+    def connected(self) -> bool:
+        """Whether a connection to the relay stands."""
+        return any(connection.usable for connection in self._connections)
+
+    async def _send(self, mail: Outgoing, connection: Connection, ahead: _Ahead) -> Outcome:
+        marked = False
+
+        async def mark() -> None:
+            nonlocal marked
+            marked = await self._journal.mark(mail.message.id, mail.lease)
+            if not marked:
+                raise _LeaseLost
+
+        try:
+            signed = mail.mail if self._signer is None else await self._signer.signed(mail.mail)
+            return await connection.send(*self.route(mail), signed, mark, ahead.take)
+        except _LeaseLost:
+            raise
+        except Exception as error:
+            log.exception("could not send", message=mail.message.id)
+            return Lost(f"{type(error).__name__}: {error}", "data" if marked else "mail", in_doubt=marked)
+
+    def route(self, mail: Outgoing) -> Route:
+        """The envelope of a mail; reports on it come back to a sender's address of its own."""
+        return self._return_paths.address(mail.message.id), mail.message.recipient.email
+
+
+class _Ahead:
+    """The mail that is introduced to the relay while its connection waits for the answer to the one before."""
+
+    def __init__(self, delivering: Delivering) -> None:
+        self._delivering = delivering
+        self._mail: Outgoing | None = None
+        self._patience: asyncio.TimerHandle | None = None
+
+    def take(self) -> Route | None:
+        """The next mail's envelope, where there is one."""
+        self._mail = self._delivering.next_at_once()
+        if self._mail is None:
+            return None
+        self._patience = asyncio.get_running_loop().call_later(self._delivering.patience, self._give_back)
+        return self._delivering.route(self._mail)
+
+    def taken(self) -> Outgoing | None:
+        """The mail, whose turn has come."""
+        if self._patience is not None:
+            self._patience.cancel()
+        mail, self._mail = self._mail, None
+        return mail
+
+    def _give_back(self) -> None:
+        mail = self.taken()
+        if mail is not None:
+            self._delivering.give_back(mail)
