@@ -18,7 +18,7 @@ from store.reading_queues import open_work_of
 from store.reading_story import Sharing, institution_events, sharing
 from store.search import email_key
 from web.auth import sight_of
-from web.pages.mails import mail_view
+from web.pages.mails import because_of_the_season, mail_view
 from web.pages.timeline import Entry, entries, merged
 from web.pages.vocabulary import CALM, DOUBT, LOOKS, SPENT, Look
 from web.problems import not_found
@@ -89,13 +89,17 @@ async def _find(services: Services, who: Principal, code: str) -> _Found:
 
 def _mails(services: Services, found: _Found) -> list[dict[str, Any]]:
     """Newest first."""
-    now = services.clock.now()
     by_id = {row.id: row for row in found.record.messages}
-    prefecture = found.record.institution.prefecture
-    return [
-        mail_view(row, now, services.timing, prefecture, by_id.get(row.waits_for), found.record.status_at[row.id])
-        for row in reversed(found.record.messages)
-    ]
+    return [_mail(services, found, row, by_id.get(row.waits_for)) for row in reversed(found.record.messages)]
+
+
+def _mail(services: Services, found: _Found, row: AnyRow, pre_check: AnyRow | None) -> dict[str, Any]:
+    now, prefecture = services.clock.now(), found.record.institution.prefecture
+    mail = mail_view(row, now, services.timing, prefecture, pre_check, found.record.status_at[row.id])
+    if mail["waiting"]:
+        season = because_of_the_season(row, found.events.get(row.id, ()), services.explainer, prefecture)
+        mail["because"] = season or mail["because"]
+    return mail
 
 
 def _timeline(found: _Found) -> list[Entry]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from core.kinds import Kind
 from core.statuses import CANCELLABLE, Status
 from scheduler.calendar import OutsideCalendar
+from scheduler.explaining import Explainer
 from scheduler.windows import Timing
 from store.reading import AnyRow
 from store.reading_views import message_view
@@ -62,18 +63,27 @@ def because(row: AnyRow, timing: Timing, prefecture: str | None, pre_check: AnyR
     start = row.created_at
     if kind is Kind.GUIDE and pre_check is not None and pre_check.sent_at is not None:
         start = pre_check.sent_at
-    elif kind is Kind.REMINDER:
-        start = row.due_at
     try:
         plan = timing.explain(kind, start, prefecture)
     except OutsideCalendar:
         return []
     lines = list(plan.because)
-    if kind is Kind.REMINDER:
-        lines.insert(0, "報告期間から定めた催促の日程によります。")
-    elif plan.due_at != row.due_at:
+    if plan.due_at != row.due_at:
         lines[-1] = "登録システムによる日時の指定、又は送信時の状況により、予定の日時が変わっています。"
     return lines
+
+
+def because_of_the_season(
+    row: AnyRow, events: Iterable[AnyRow], explainer: Explainer, prefecture: str | None
+) -> list[str]:
+    """Why a reminder is due that the season planned: its period, its step and its place among the others.
+
+    Empty for any other mail; `events` are those of the mail.
+    """
+    planned = next((event for event in events if event.type == "planned"), None)
+    if planned is None or prefecture is None or row.due_at is None:
+        return []
+    return explainer.reminder(planned.detail, row.due_at, prefecture)
 
 
 def _of_the_gate(pre_check: AnyRow | None) -> list[str]:

@@ -17,7 +17,7 @@ from store.reading import MessageRecord, message_record
 from store.reading_views import record_view, shown_text
 from web.auth import actor, sees_whole, sight_of
 from web.pages.input import form_reader, read_why, wrong
-from web.pages.mails import RESENDABLE, mail_view
+from web.pages.mails import RESENDABLE, because_of_the_season, mail_view
 from web.pages.notices import notice, see
 from web.pages.rendering import page, piece, wants_piece
 from web.pages.timeline import entries
@@ -132,8 +132,11 @@ async def _values(services: Services, who: Principal, message_id: str) -> dict[s
     prefecture, institution_name, pre_check = await _around(services, who, record)
     view = record_view(record, now)
     mail = mail_view(row, now, services.timing, prefecture, pre_check)
+    if mail["waiting"]:
+        season = because_of_the_season(row, record.events, services.explainer, prefecture)
+        mail["because"] = season or mail["because"]
     return {
-        "mail": mail | _of_season(services, record, prefecture) if mail["waiting"] else mail,
+        "mail": mail,
         "delivery": view["delivery"] | {"diagnostic": shown_text(row.diagnostic, whole=False)},
         "reports": [report | {"diagnostic": _masked(report)} for report in view["delivery"]["reports"]],
         "institution_name": institution_name,
@@ -145,14 +148,6 @@ async def _values(services: Services, who: Principal, message_id: str) -> dict[s
         "wrong": {},
         "notice": None,
     }
-
-
-def _of_season(services: Services, record: MessageRecord, prefecture: str | None) -> dict[str, Any]:
-    """Why a planned reminder is due: its step and its place among the others."""
-    planned = next((event for event in record.events if event.type == "planned"), None)
-    if planned is None or prefecture is None or record.message.due_at is None:
-        return {}
-    return {"because": services.explainer.reminder(planned.detail, record.message.due_at, prefecture)}
 
 
 def _masked(report: Mapping[str, Any]) -> str | None:
