@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
@@ -31,6 +32,7 @@ from web.services import Services, Serving
 router = APIRouter(include_in_schema=False)
 
 _KINDS = tuple(kind for kind in Kind if kind is not Kind.CODE)
+_NARROWED = ("work", "prefecture", "kind", "institution_code", "cursor")
 _CHOICES = {"kinds": _KINDS, "channels": tuple(Channel), "results": tuple(Result)}
 
 
@@ -67,10 +69,17 @@ async def follow_up(request: Request, who: MayCommandMessages, services: Serving
         raise Refusal(field_problem(reader.errors))
     await services.follow_ups.record(message_id, FollowUp(channel, result, note), actor(who))
     if not wants_piece(request):
-        return see("/undelivered", "followed-up")
+        return see(_list_again(request), "followed-up")
     async with services.db.read() as conn:
         done = await follow_ups_of(conn, [message_id])
     return piece(request, "follow_ups.html", _CHOICES | {"item": {"id": message_id, **_done(done[message_id])}})
+
+
+def _list_again(request: Request) -> str:
+    """The list as it was narrowed when somebody recorded something on it."""
+    shown = urlsplit(request.headers.get("referer", ""))
+    asked = [(name, value) for name, value in parse_qsl(shown.query) if name in _NARROWED]
+    return f"/undelivered?{urlencode(asked)}" if shown.path == "/undelivered" and asked else "/undelivered"
 
 
 @router.get("/in-doubt")

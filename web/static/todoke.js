@@ -13,6 +13,9 @@ document.addEventListener("keydown", (event) => {
   search.select();
 });
 
+// Printing is offered where it can be done.
+for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
+
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
 });

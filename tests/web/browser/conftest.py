@@ -121,7 +121,8 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-SignIn = Callable[[str], BrowserContext]
+SignIn = Callable[..., BrowserContext]
+"""A window for a name; with `scripts=False`, one in which none run."""
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +136,10 @@ def sign_in(served: Served, chromium: Browser, states: dict[str, Any]) -> Iterat
     """A browser window of its own for somebody; who has not signed in yet does it by the form."""
     opened: list[BrowserContext] = []
 
-    def window(name: str) -> BrowserContext:
-        context = chromium.new_context(base_url=served.url, locale="ja-JP", storage_state=states.get(name))
+    def window(name: str, *, scripts: bool = True) -> BrowserContext:
+        context = chromium.new_context(
+            base_url=served.url, locale="ja-JP", storage_state=states.get(name), java_script_enabled=scripts
+        )
         context.set_default_timeout(20_000)
         opened.append(context)
         if name not in states:

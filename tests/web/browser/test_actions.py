@@ -159,6 +159,17 @@ def test_a_suppression_is_added_and_released(helpdesk: Page, served: Served) -> 
     assert last_audit(served)[1] == "suppression-released"
 
 
+def test_on_a_telephone_the_procedure_follows_the_chosen_symptom(helpdesk: Page) -> None:
+    helpdesk.set_viewport_size({"width": 390, "height": 900})
+    helpdesk.goto("/advice?prefecture=13")
+    helpdesk.select_option("#symptom", "no-internet")
+    expect(helpdesk.locator("[data-procedure]")).to_have_attribute("data-procedure", "report-on-paper")
+    expect(helpdesk.locator(".contact")).to_contain_text("架空の都窓口")
+    helpdesk.goto("/institutions/3510000004")
+    helpdesk.select_option("#symptom", "lost-guide")
+    expect(helpdesk.locator("[data-procedure]")).to_have_attribute("data-procedure", "ask-login-id-and-reset-password")
+
+
 def test_an_auditor_reads_and_does_nothing_else(sign_in: SignIn, served: Served) -> None:
     page = sign_in("kansa").new_page()
     page.goto("/audit")
