@@ -123,13 +123,18 @@ class Spreading:
         return None
 
     def _somewhere(self, loads: _Loads, one: _Waiting) -> Granted:
-        """The emptiest part of all days, for the scope that is fullest there; the earliest of several."""
+        """The emptiest part of all days: where the fewest of its scopes are full, and the fullest the least so.
 
-        def fullness(place: tuple[date, int]) -> float:
+        Of several the earliest. A domain without room thus fills no prefecture beyond its rate that has some left.
+        """
+
+        def crowd(place: tuple[date, int]) -> tuple[int, float]:
             day, part = place
-            return max(loads.used(day, scope)[part] / rate for scope, rate in one.scopes)
+            used = [(loads.used(day, scope)[part], rate) for scope, rate in one.scopes]
+            full = sum(count >= capacity(rate, part) for count, rate in used)
+            return full, max(count / rate for count, rate in used)
 
-        day, part = min(self._all_parts(one.wish), key=fullness)
+        day, part = min(self._all_parts(one.wish), key=crowd)
         return self._grant(loads, one, day, part)
 
     def _all_parts(self, wish: Wish) -> Iterator[tuple[date, int]]:

@@ -76,6 +76,15 @@ async def test_a_last_day_that_is_too_short_is_filled_evenly(db: Database) -> No
     assert all(moment < "05 17:00" for moment in due)
 
 
+async def test_a_domain_without_room_fills_no_prefecture_that_has_some_left(db: Database) -> None:
+    spreading = Spreading(rates(24, docomo=12), HOURS)
+    carriers = [wish(number, "01", "docomo", days=DAYS[:1]) for number in range(96)]
+    own = [wish(number, days=DAYS[:1]) for number in range(95 * 2)]
+    assert len(set(await place(db, spreading, carriers))) == 96
+    assert "05 16:55" not in await place(db, spreading, own)
+    assert await place(db, spreading, [wish(1, "35", "docomo", days=DAYS[:1])]) == ["05 16:55"]
+
+
 async def test_who_comes_in_the_middle_of_the_day_starts_there(db: Database) -> None:
     spreading = Spreading(rates(12), HOURS)
     at = NINE + timedelta(hours=2, minutes=3)
