@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ from todoke.wiring import Wiring
 
 _JOBS_AT_ONCE = 500
 _REPORTS_AT_ONCE = 5000
+_READ_AT_ONCE = 25
 _BAR = 40
 _LONGEST_NAME = 200
 
@@ -45,7 +47,10 @@ async def _feed(file: str, accept_of: Callable[[Wiring], Accept], at_once: int, 
         progress = Progress(stream)
         async with open_wiring() as wiring:
             accept = accept_of(wiring)
-            while batch := list(islice(lines, at_once)):
+            reading = asyncio.create_task(_next(lines, at_once))
+            while batch := await reading:
+                # While the database writes this batch, the next is read.
+                reading = asyncio.create_task(_next(lines, at_once))
                 answers = await accept([line.raw for line in batch], COMMAND_LINE)
                 told = list(zip(batch, answers, strict=True))
                 progress.clear()
@@ -56,6 +61,15 @@ async def _feed(file: str, accept_of: Callable[[Wiring], Accept], at_once: int, 
     outlet.close()
     if outlet.counts["refused"]:
         refused()
+
+
+async def _next(lines: Iterator[Line], count: int) -> list[Line]:
+    """The next lines of a file, up to `count`; whatever else is under way goes on meanwhile."""
+    batch: list[Line] = []
+    while len(batch) < count and (few := list(islice(lines, min(_READ_AT_ONCE, count - len(batch))))):
+        batch += few
+        await asyncio.sleep(0)
+    return batch
 
 
 @contextmanager
