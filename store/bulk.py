@@ -6,13 +6,14 @@ A statement stays the same however many rows there are, so that it is compiled, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Dialect,
     FromClause,
     Table,
     Text,
@@ -30,6 +31,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
+from store.types import UtcTime
+
 _ROWS = "rows"
 
 
@@ -38,9 +41,33 @@ async def insert_rows(conn: AsyncConnection, table: Table, rows: Sequence[Mappin
     if not rows:
         return
     if is_sqlite(conn):  # whose own way is faster, and takes octets
-        await conn.execute(insert(table), list(rows))
+        statement, columns = _plain_insert(table, tuple(rows[0]))
+        await conn.exec_driver_sql(statement, [tuple([of(row[name]) for name, of in columns]) for row in rows])
     else:
         await conn.execute(insert_from(table, tuple(rows[0]), on_sqlite=False), {_ROWS: parameter(conn, rows)})
+
+
+@cache
+def _plain_insert(table: Table, names: tuple[str, ...]) -> tuple[str, Sequence[tuple[str, Callable[[Any], Any]]]]:
+    """For SQLite: INSERT of one row, and its columns in order, each with what makes a value into SQLite's.
+
+    SQLAlchemy would ask of every value of every row anew what is to be done with it: that takes longer than the rest.
+    """
+    dialect = sqlite.dialect()
+    statement = str(insert(table).compile(dialect=dialect, column_keys=names))
+    return statement, [(of.name, _into(of.type, dialect)) for of in table.columns if of.name in names]
+
+
+def _into(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any]:
+    process = type_.dialect_impl(dialect).bind_processor(dialect)
+    if process is None:
+        return _as_it_is
+    # Many rows share their moments.
+    return lru_cache(1024)(process) if isinstance(type_, UtcTime) else process
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 async def update_rows(
