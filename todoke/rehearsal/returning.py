@@ -9,6 +9,7 @@ from datetime import datetime
 
 from bounce_handler.applying import ReportApplier
 from bounce_handler.reception import token_digest
+from core.jst import TOKYO
 from core.messages import Message
 from core.reports import Arrival, ReportType
 from core.return_path import ReturnPaths
@@ -21,6 +22,7 @@ from todoke.rehearsal.relay import Reported
 _HOST = "mx.rehearsal.example.jp"
 _PEER = "192.0.2.25"
 _KEPT_TOGETHER = 100
+_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,9 @@ class Returns:
         self._number = 0
 
     def expect(self, message: Message, mail: bytes, reported: Reported, at: datetime) -> None:
-        """A mail that was taken at this moment will be reported on."""
+        """A mail that was taken at this moment will be reported on; reports of one minute come together."""
         self._number += 1
-        due = at + reported.after
+        due = _full_minute_from(at + reported.after)
         raw = compose(_report(message, mail, reported, self._return_paths, at), hostname=_HOST, now=due)
         heapq.heappush(self._due, _Due(due, self._number, Returned(message, reported), raw))
 
@@ -77,6 +79,11 @@ class Returns:
     def _arrival(self, due: _Due) -> Arrival:
         local_part = self._return_paths.address(due.returned.message.id).rpartition("@")[0]
         return Arrival(_PEER, token_digest(local_part), self._return_paths.verify(local_part), due.raw)
+
+
+def _full_minute_from(at: datetime) -> datetime:
+    """The first full minute at or after a moment."""
+    return datetime.fromtimestamp(-(-at.timestamp() // _MINUTE) * _MINUTE, TOKYO)
 
 
 def _report(message: Message, mail: bytes, reported: Reported, paths: ReturnPaths, at: datetime) -> Report:
