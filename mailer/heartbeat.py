@@ -58,8 +58,13 @@ class Heartbeat:
         self._deaths = 0
 
     async def start(self) -> None:
-        """Become known."""
-        await self._leases.enter(self.lease)
+        """Become known, as soon as the database takes it."""
+        while True:
+            try:
+                return await unbroken(self._leases.enter(self.lease))
+            except Exception:
+                log.exception("could not enter; trying again", sender=self.lease)
+            await asyncio.sleep(self._seconds)
 
     async def run(self) -> None:
         """Beat until cancelled, and look after what dead senders left."""

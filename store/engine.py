@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import TodokeError
@@ -19,6 +20,13 @@ _SNAPSHOT = "REPEATABLE READ"
 
 class DatabaseUnavailable(TodokeError):
     """The database cannot be reached or opened."""
+
+
+def unavailable(error: OperationalError | OSError) -> DatabaseUnavailable:
+    """What a driver or the file system says, with what to do about it; without address and password."""
+    cause = error.orig if isinstance(error, OperationalError) else error
+    said = " ".join(str(cause or error).split())
+    return DatabaseUnavailable(f"the database cannot be used: {said} (is it there, and is TODOKE_DATABASE_URL right?)")
 
 
 class Database:
@@ -40,7 +48,10 @@ class Database:
 
     def _sqlite_engine(self) -> AsyncEngine:
         if self.url.database and self.url.database != ":memory:":
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise unavailable(error) from error
         engine = create_async_engine(self.url, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", begin_sqlite)
@@ -96,6 +107,14 @@ class Database:
         """An SQLite connection without a transaction: it sees every commit, and holds no old state of the file."""
         async with self.engine.connect() as conn:
             yield await conn.execution_options(todoke_watch=True)
+
+    async def reach(self) -> None:
+        """Connect, to see whether it can be done. Raises DatabaseUnavailable, which tells no password."""
+        try:
+            async with self.engine.connect():
+                pass
+        except (OperationalError, OSError) as error:
+            raise unavailable(error) from error
 
     async def close(self) -> None:
         """Give all connections back."""

@@ -14,6 +14,7 @@ import structlog
 from config.settings import Environment, Settings
 from core.ending import end
 from store import schema
+from store.engine import DatabaseUnavailable
 from store.wakeups import relay_wakeups
 from todoke.adapting import refuse_problems
 from todoke.wiring import Wiring
@@ -22,6 +23,8 @@ log = structlog.get_logger("service")
 
 STOP_SECONDS = 9.0
 """SIGTERM ends the service within 10 s."""
+PATIENCE_SECONDS = 60.0
+"""How long a service that starts waits for its PostgreSQL server, which may be starting, too."""
 
 
 class Role(StrEnum):
@@ -117,7 +120,11 @@ class Service:
 
 
 async def prepare(wiring: Wiring, settings: Settings) -> None:
-    """Bring the schema up to date where that is ours to do, and find out what time it is. Raises SchemaOutdated."""
+    """Bring the schema up to date where that is ours to do, and find out what time it is.
+
+    Raises DatabaseUnavailable, SchemaOutdated.
+    """
+    await wiring.db.reach()
     if wiring.db.sqlite or settings.environment is Environment.LOCAL:
         await schema.upgrade(wiring.db)
     else:
@@ -125,14 +132,33 @@ async def prepare(wiring: Wiring, settings: Settings) -> None:
     await wiring.start()
 
 
+async def prepare_patiently(
+    wiring: Wiring, settings: Settings, patience: float = PATIENCE_SECONDS, pause: float = 1.0
+) -> None:
+    """The same, with a database that may come up later than we do: tried for `patience` seconds."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience
+    while True:
+        try:
+            return await prepare(wiring, settings)
+        except DatabaseUnavailable as error:
+            if wiring.db.sqlite or loop.time() >= until:
+                raise
+            log.warning("waiting for the database", why=str(error))
+        await asyncio.sleep(pause)
+
+
 async def serve(settings: Settings, roles: Collection[Role], ready: Callable[[Ports], None]) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ConfigurationError, SchemaOutdated, OSError for a taken port."""
+    """Serve until SIGTERM or SIGINT.
+
+    Raises ConfigurationError, DatabaseUnavailable, SchemaOutdated, OSError for a taken port.
+    """
     refuse_problems(settings)
     wiring = Wiring(settings)
     roles = roles or list(Role)
     try:
         wiring.warm(*(module for role in roles for module in _MODULES[role]))
-        await prepare(wiring, settings)
+        await prepare_patiently(wiring, settings)
         if wiring.db.sqlite:
             count = await wiring.leases.take_over_all()
             log.info("took over what a process before this one held", messages=count)

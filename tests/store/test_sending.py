@@ -433,6 +433,21 @@ class TestTrouble:
             await office.until(sent=30)
         assert Counter(relay.taken) == Counter(wanted)
 
+    async def test_a_database_that_is_away_as_it_starts_is_waited_for(self, room: Any, office: Office) -> None:
+        failures = [OperationalError("connect", {}, ConnectionError("the database is away"))] * 3
+
+        class Unsteady(Leases):
+            async def enter(self, sender: str) -> None:
+                if failures:
+                    raise failures.pop()
+                await super().enter(sender)
+
+        office.leases = Unsteady(room.db, room.ledger, room.clock, Schedule([60, 300]), InDoubt())
+        await fill(room, 3)
+        async with office.open():
+            await office.until(sent=3)
+        assert failures == []
+
     async def test_a_claim_that_fails_is_made_again(
         self, room: Any, office: Office, monkeypatch: pytest.MonkeyPatch
     ) -> None:
