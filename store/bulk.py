@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import Any
 
@@ -155,4 +155,9 @@ def _sqlite_text(value: Any) -> str:
 
 def _postgresql_text(value: Any) -> str:
     """A moment, a date or octets as PostgreSQL reads them."""
-    return rf"\x{value.hex()}" if isinstance(value, bytes) else value.isoformat()
+    return rf"\x{value.hex()}" if isinstance(value, bytes) else _isoformat(value)
+
+
+@lru_cache(4096)
+def _isoformat(value: date) -> str:
+    return value.isoformat()

@@ -18,7 +18,7 @@ search_terms = Table(
         "ix_search_terms_grams",
         text("todoke_grams(term, 3)"),
         postgresql_using="gin",
-        postgresql_with={"fastupdate": "off"},
+        postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 1024},
     ).ddl_if(dialect="postgresql"),
 )
 """Triggers keep it: they see every way in which messages, applications and institutions come about."""

@@ -47,7 +47,7 @@ institutions = Table(
         "ix_institutions_grams",
         text("todoke_grams(search_key, 2)"),
         postgresql_using="gin",
-        postgresql_with={"fastupdate": "off"},
+        postgresql_with={"fastupdate": "on", "gin_pending_list_limit": 1024},
     ).ddl_if(dialect="postgresql"),
 )
 
