@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+import orjson
+
 from core.errors import FieldError
 from core.jobs import Application, Job
 from core.jst import tokyo_date
@@ -47,7 +49,11 @@ class JobRefused(ValueError):
 
 def canonical(raw: Mapping[str, Any]) -> bytes:
     """The canonical JSON of a job: sorted keys, no white space, absent and null alike."""
-    return json.dumps(_without_nulls(raw), sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    plain = _without_nulls(raw)
+    try:
+        return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # half a surrogate pair, or a number beyond 64 bits: what the fields say of it comes later
+        return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _without_nulls(value: Any) -> Any:

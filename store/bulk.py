@@ -5,12 +5,12 @@ A statement stays the same however many rows there are, so that it is compiled, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     ColumnElement,
     Dialect,
@@ -113,7 +113,8 @@ def parameter(conn: AsyncConnection, rows: Iterable[Any]) -> str:
 
 def as_text(rows: Iterable[Any], *, on_sqlite: bool) -> str:
     """The rows as JSON that this database reads."""
-    return json.dumps(list(rows), default=_sqlite_text if on_sqlite else _postgresql_text)
+    option, default = (orjson.OPT_PASSTHROUGH_DATETIME, _sqlite_text) if on_sqlite else (None, _postgresql_text)
+    return orjson.dumps(list(rows), default, option).decode()
 
 
 def among(conn: AsyncConnection, where: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
@@ -153,11 +154,6 @@ def _sqlite_text(value: Any) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
 
 
-def _postgresql_text(value: Any) -> str:
-    """A moment, a date or octets as PostgreSQL reads them."""
-    return rf"\x{value.hex()}" if isinstance(value, bytes) else _isoformat(value)
-
-
-@lru_cache(4096)
-def _isoformat(value: date) -> str:
-    return value.isoformat()
+def _postgresql_text(value: bytes) -> str:
+    """Octets as PostgreSQL reads them."""
+    return rf"\x{value.hex()}"

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -52,13 +53,13 @@ class Database:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise unavailable(error) from error
-        engine = create_async_engine(self.url, hide_parameters=True)
+        engine = create_async_engine(self.url, hide_parameters=True, json_deserializer=orjson.loads)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", begin_sqlite)
         return engine
 
     def _postgresql_engine(self) -> AsyncEngine:
-        return create_async_engine(self.url, pool_pre_ping=True, hide_parameters=True)
+        return create_async_engine(self.url, pool_pre_ping=True, hide_parameters=True, json_deserializer=orjson.loads)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

@@ -267,6 +267,12 @@ def test_the_canonical_form_ignores_order_and_nulls_only() -> None:
     assert canonical({"a": "Ａ"}) != canonical({"a": "A"})
 
 
+@pytest.mark.parametrize("odd", ["\ud800", 2**70, -(2**70)])
+def test_what_few_can_write_has_a_canonical_form_too(odd: Any) -> None:
+    assert canonical({"b": odd, "a": None}) == canonical({"b": odd})
+    assert canonical({"b": odd}) != canonical({"b": odd, "c": odd})
+
+
 _LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 _LOCAL = st.from_regex(r"[A-Za-z0-9_+.-]{1,70}", fullmatch=True)
 _TOP = st.one_of(st.sampled_from(["jp", "com", "test", "local", "invalid", "arpa", "onion", "localhost"]), _LABEL)
