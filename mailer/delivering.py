@@ -119,6 +119,7 @@ class Delivering:
                 if aside:
                     await asyncio.sleep(_SPARE_PAUSE_SECONDS)
         finally:
+            ahead.taken()
             await connection.close()
 
     async def _next(self) -> Outgoing:

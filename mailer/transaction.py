@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mailer.wire import ConnectionGone, Reply, ReplyGarbled, Wire, WireError
+from mailer.wire import ConnectionGone, Reply, ReplyGarbled, ReplyOverdue, Wire, WireError
 
 Stage = Literal["connect", "mail", "rcpt", "data"]
 
@@ -57,10 +57,14 @@ Outcome = Accepted | Refused | Lost
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An outcome; `unheard` where the session was over before the relay took any notice of this mail."""
+    """An outcome; `unheard` where the relay took no notice of this mail.
+
+    The session was over before, or (`deaf`) what was introduced behind the mail before it was thrown away.
+    """
 
     outcome: Outcome
     unheard: bool = False
+    deaf: bool = False
 
 
 class Introduction:
@@ -127,7 +131,10 @@ class Transaction:
             return Ended(await self._hand_over())
         except WireError as error:
             lost = Lost(str(error), self._stage, in_doubt=self._dot_may_have_left)
-            return Ended(lost, unheard=isinstance(error, ConnectionGone) and not self._heard)
+            if self._heard:
+                return Ended(lost)
+            deaf = self._introduced and isinstance(error, ReplyOverdue)
+            return Ended(lost, unheard=deaf or isinstance(error, ConnectionGone), deaf=deaf)
 
     @property
     def _dot_may_have_left(self) -> bool:

@@ -8,11 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 
+import structlog
+
 from mailer.relay import Relay, RelaySettings, RelayTrouble
 from mailer.transaction import CLOSING, Accepted, Ended, Introduction, Lost, Outcome, Parcel, Refused, Transaction
 from mailer.wire import Wire, WireError
 
 __all__ = ["Accepted", "Connection", "Lost", "Outcome", "Refused", "RelaySettings", "enhanced_code"]
+
+log = structlog.get_logger("mailer")
 
 MESSAGES_PER_CONNECTION = 200
 
@@ -39,6 +43,7 @@ class Connection:
         self._used = 0
         self._ahead: Route | None = None
         """Whose introduction stands behind the mail that was sent last."""
+        self._introduces = True
 
     @property
     def usable(self) -> bool:
@@ -65,6 +70,9 @@ class Connection:
             ended = await self._converse(self._wire, parcel)
             if not ended.unheard:
                 return ended.outcome
+            if ended.deaf:
+                log.warning("the relay ignores what is introduced behind a mail; each waits for its turn from now on")
+                self._introduces = False
         try:
             wire = await self._open()
         except RelayTrouble as trouble:
@@ -78,7 +86,7 @@ class Connection:
         return self.usable and self._used < MESSAGES_PER_CONNECTION
 
     def _introduce(self, following: Callable[[], Route | None]) -> Introduction | None:
-        if self._used >= MESSAGES_PER_CONNECTION:
+        if not self._introduces or self._used >= MESSAGES_PER_CONNECTION:
             return None
         route = following()
         if route is None:

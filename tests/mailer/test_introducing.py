@@ -142,6 +142,28 @@ async def test_a_lost_answer_leaves_only_the_first_in_doubt(scripted: Any, marks
     assert second == Accepted(250, "2.0.0 second connection")
 
 
+async def test_a_relay_that_ignores_the_introduction_is_told_no_more(scripted: Any, marks: Marks) -> None:
+    """Some filters in front of a server throw away what comes behind a mail, whatever the server behind them offers."""
+
+    async def deaf(talk: Any) -> None:
+        await introduced(talk)
+        talk.say("250 2.0.0 one")
+        await talk.reader.read()
+
+    async def patient(talk: Any) -> None:
+        await talk.greet("PIPELINING")
+        for _ in range(3):
+            await talk.take()
+        await talk.part()
+
+    server = await scripted(deaf, patient)
+    async with connected(server.port, command_timeout=0.2) as connection:
+        first, second = await send_both(connection, marks)
+        assert (first, second) == (Accepted(250, "2.0.0 one"), Accepted(250, "2.0.0 Ok"))
+        assert await send_both(connection, marks) == (Accepted(250, "2.0.0 Ok"), Accepted(250, "2.0.0 Ok"))
+    assert marks.count == 4
+
+
 async def test_a_reset_that_came_before_the_mail_is_no_doubt(scripted: Any) -> None:
     cut = asyncio.Event()
 
