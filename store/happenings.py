@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, select
+from sqlalchemy import func, null, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from store.engine import Database
@@ -18,7 +18,7 @@ _OVERLAP = 500
 """Ids looked at again: transactions that run side by side do not commit in the order of their ids."""
 
 _MOST = 2000
-"""Events read at once. Of more, everybody is told to look: what they then see is theirs alone all the same."""
+"""Events read one by one. Of more, the database is asked for whom they concern."""
 
 
 @dataclass(eq=False, slots=True)
@@ -102,10 +102,28 @@ class Happenings:
     async def _tell(self, rows: list[AnyRow]) -> None:
         if not rows:
             return
-        self._seen.update(row.id for row in rows)
-        behind = len(rows) >= _MOST - _OVERLAP
-        self._last = await self._newest() if behind else max(self._last, rows[-1].id)
-        self._seen = {seen for seen in self._seen if seen > self._last - _OVERLAP}
+        ids = {row.id for row in rows}
+        if len(rows) >= _MOST - _OVERLAP:
+            newest = await self._newest()
+            rows = await self._concerned()
+        else:
+            newest = rows[-1].id
+        self._last = max(self._last, newest)
+        self._seen = {seen for seen in self._seen | ids if seen > self._last - _OVERLAP}
         for watch in self._watches:
-            if behind or any(watch.concerns(row) for row in rows):
+            if any(watch.concerns(row) for row in rows):
                 watch.changed.set()
+
+    async def _concerned(self) -> list[AnyRow]:
+        """The prefectures of all events not yet seen, and those of the watched institutions that have some."""
+        codes = {watch.institution_code for watch in self._watches} - {None}
+        happened = (
+            select(messages.c.institution_code, institutions.c.prefecture)
+            .join_from(events, messages, messages.c.id == events.c.message_id)
+            .outerjoin(institutions, institutions.c.code == messages.c.institution_code)
+            .where(events.c.id > self._last - _OVERLAP, events.c.id.not_in(self._seen))
+        )
+        places = happened.with_only_columns(null().label("institution_code"), institutions.c.prefecture).distinct()
+        watched = happened.where(messages.c.institution_code.in_(codes)).distinct()
+        async with self._db.read() as conn:
+            return [*(await conn.execute(places)).all(), *(await conn.execute(watched)).all()]

@@ -64,10 +64,10 @@ async def _news(request: Request, who: Principal, services: Services, watched: _
             changed = await _waited(watch.changed)
             if happenings.closed.is_set():
                 return
+            watch.changed.clear()  # before anything is waited for: what happens meanwhile is news again
             if not await still_there(request, who, services):
                 yield _ENDED
                 return
-            watch.changed.clear()
             yield _CHANGED if changed else _STILL_HERE
 
 
@@ -85,5 +85,5 @@ async def _waited(changed: asyncio.Event) -> bool:
         async with asyncio.timeout(HEARTBEAT_SECONDS):
             await changed.wait()
     except TimeoutError:
-        return False
+        return changed.is_set()
     return True
