@@ -20,6 +20,7 @@ from benchmarks.problems import Failed
 _INSTITUTIONS = 240_000
 _QUICK = 24_000
 _PREFECTURES = 47
+_CARRIERS = ("docomo.ne.jp", "ezweb.ne.jp", "softbank.ne.jp")
 _ONE_STEP = "".join(
     f'[{scheme}]\nsteps = ["L"]\n' for scheme in ("medical-function", "pharmacy-function", "primary-care")
 )
@@ -58,11 +59,11 @@ class _Run:
 
 
 def _written(file: Path, count: int) -> Path:
-    """Statuses of institutions in all prefectures, a fifth of them at a carrier."""
+    """Statuses of institutions in all prefectures, a fifth of them at a carrier: the rates have room for all."""
     with file.open("w", encoding="utf-8") as out:
         for number in range(count):
             code = f"{number * _PREFECTURES // count + 1:02}{number:08}"
-            domain = "docomo.ne.jp" if number % 5 == 0 else f"k{number}.example.jp"
+            domain = _CARRIERS[number // 5 % len(_CARRIERS)] if number % 5 == 0 else f"k{number}.example.jp"
             word = {
                 "fiscal_year": 2026,
                 "institution": {"code": code, "name": f"第{number}診療所", "type": "clinic", "prefecture": code[:2]},

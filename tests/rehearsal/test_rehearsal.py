@@ -107,3 +107,5 @@ def test_the_chart_is_well_formed_and_shows_every_day(result: dict[str, Any]) ->
     titles = [element.text or "" for element in tree.iter("{http://www.w3.org/2000/svg}title")]
     assert any(text.startswith("催促 ") for text in titles)
     assert sum("件/時" in text for text in titles) == 47
+    labels = [element.text for element in tree.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"start", "L-10", "L-3", "L"} <= set(labels)
