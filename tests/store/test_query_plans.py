@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.kinds import Kind
 from core.messages import Change
 from core.statuses import Status
+from store.bulk import insert_rows
 from store.chores import EXPIRED, NEXT_EXPIRY
 from store.leases import HELD, ORPHANED
 from store.moves import Moves
@@ -22,6 +23,7 @@ from store.reading_dashboard import longest_waiting
 from store.reading_queues import QueueFilter, Work, mail_queue, open_by_prefecture, open_work_of
 from store.reading_reach import ReachFilter, reach_page
 from store.reporting import reminders
+from store.tables import messages
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 
@@ -174,3 +176,14 @@ async def test_reminders_of_institutions_are_not_looked_for_among_everybodys(ful
     found = await plan(full, run)
     assert "ix_messages_kind" not in found, found
     assert "uq_messages_step_key" not in found, found
+
+
+async def test_terms_that_are_known_are_looked_up_by_their_key(postgres_room: Any) -> None:
+    """A plan that was made while there were few terms would go through all of them at every intake."""
+    await postgres_room.add()
+    rows = [postgres_room.row_of(email=f"k{number}@example.jp") for number in range(20)]
+    scans = text("SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'search_terms'")
+    async with postgres_room.db.write() as conn:
+        await insert_rows(conn, messages, rows)
+        assert (await conn.execute(scans)).scalar_one() == 0
+        assert (await conn.execute(text("SELECT count(*) FROM search_terms WHERE kind = 'email'"))).scalar_one() == 21
