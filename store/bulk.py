@@ -53,7 +53,7 @@ def _plain_insert(table: Table, names: tuple[str, ...]) -> tuple[str, Sequence[t
 
     SQLAlchemy would ask of every value of every row anew what is to be done with it: that takes longer than the rest.
     """
-    dialect = sqlite.dialect()
+    dialect = sqlite.dialect(json_serializer=lambda value: orjson.dumps(value).decode())
     statement = str(insert(table).compile(dialect=dialect, column_keys=names))
     return statement, [(of.name, _into(of.type, dialect)) for of in table.columns if of.name in names]
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import aiosqlite
+import orjson
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -45,7 +46,14 @@ class QuickDatabase(Database):
         async def connect() -> aiosqlite.Connection:
             return await _DirectConnection(lambda: sqlite3.connect(path, check_same_thread=False), 64)
 
-        engine = create_async_engine(self.url, async_creator=connect, pool_size=1, max_overflow=0, hide_parameters=True)
+        engine = create_async_engine(
+            self.url,
+            async_creator=connect,
+            pool_size=1,
+            max_overflow=0,
+            hide_parameters=True,
+            json_deserializer=orjson.loads,
+        )
         event.listen(engine.sync_engine, "connect", _prepare)
         event.listen(engine.sync_engine, "begin", begin_sqlite)
         return engine
