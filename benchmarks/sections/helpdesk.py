@@ -128,6 +128,8 @@ def _walk(asker: Asker) -> None:
         page = json.loads(asker.ask(place("/v1/messages", **query)))
         seen += [(datetime.fromisoformat(item["created_at"]), item["id"]) for item in page["items"]]
         cursor = page["next"] or ""
+        if not cursor:
+            break
     moments = [moment for moment, _ in seen]  # shown to the second: within one the order cannot be seen
     if len(set(seen)) != len(seen) or moments != sorted(moments, reverse=True):
         raise Failed("pages of messages overlap or are out of order")
