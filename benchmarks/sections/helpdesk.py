@@ -65,7 +65,13 @@ async def _tokens(instance: Instance) -> Mapping[str, str]:
 def _ask(plan: Plan, section: Section, who: str, asker: Asker, population: Population) -> None:
     own = [one for one in population.institutions if who == "secretariat" or one[1] == _OFFICE]
     questions = plan.size(400, 100)
-    for label, places in (("search", _searches(own)), ("institution", _pages(own)), ("first page", _lists(own))):
+    kinds_of_questions = (
+        ("search", _searches(own)),
+        ("institution", _institutions(own, "/v1/institutions")),
+        ("institution, as a page", _institutions(own, "/institutions")),
+        ("first page", _lists(own)),
+    )
+    for label, places in kinds_of_questions:
         rounds = []
         for number in range(plan.repetitions):
             chance = random.Random(f"{label} {number}")
@@ -100,8 +106,8 @@ def _searches(own: Sequence[tuple[str, str, str]]) -> list[Places]:
     ]
 
 
-def _pages(own: Sequence[tuple[str, str, str]]) -> list[Places]:
-    return [lambda chance: f"/v1/institutions/{chance.choice(own)[0]}"]
+def _institutions(own: Sequence[tuple[str, str, str]], path: str) -> list[Places]:
+    return [lambda chance: f"{path}/{chance.choice(own)[0]}"]
 
 
 def _lists(own: Sequence[tuple[str, str, str]]) -> list[Places]:
