@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from store.migrations.indexes import create_partial_index
 from store.types import UtcTime, json_column
 
 revision = "0001"
@@ -17,24 +18,17 @@ def upgrade() -> None:
     """Forward."""
     _api_tokens()
     _audit()
-    _audit_indexes()
     _clock_anchor()
     _institutions()
-    _institutions_indexes()
     _senders()
     _applications()
-    _applications_indexes()
     _reporting()
     _jobs()
-    _jobs_indexes()
     _messages()
     _messages_indexes()
     _events()
-    _events_indexes()
     _reports()
-    _reports_indexes()
     _suppressions()
-    _suppressions_indexes()
 
 
 def downgrade() -> None:
@@ -88,12 +82,8 @@ def _audit() -> None:
         sa.Column("detail", json_column(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
-
-
-def _audit_indexes() -> None:
-    with op.batch_alter_table("audit", schema=None) as batch_op:
-        batch_op.create_index("ix_audit_at", ["at"], unique=False)
-        batch_op.create_index("ix_audit_subject", ["subject"], unique=False)
+    op.create_index("ix_audit_at", "audit", ["at"])
+    op.create_index("ix_audit_subject", "audit", ["subject"])
 
 
 def _clock_anchor() -> None:
@@ -118,11 +108,7 @@ def _institutions() -> None:
         sa.Column("updated_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("code", name=op.f("pk_institutions")),
     )
-
-
-def _institutions_indexes() -> None:
-    with op.batch_alter_table("institutions", schema=None) as batch_op:
-        batch_op.create_index("ix_institutions_prefecture_name_key", ["prefecture", "name_key"], unique=False)
+    op.create_index("ix_institutions_prefecture_name_key", "institutions", ["prefecture", "name_key"])
 
 
 def _senders() -> None:
@@ -155,11 +141,7 @@ def _applications() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_applications")),
         sa.UniqueConstraint("issue_job_id", name=op.f("uq_applications_issue_job_id")),
     )
-
-
-def _applications_indexes() -> None:
-    with op.batch_alter_table("applications", schema=None) as batch_op:
-        batch_op.create_index("ix_applications_institution_code", ["institution_code"], unique=False)
+    op.create_index("ix_applications_institution_code", "applications", ["institution_code"])
 
 
 def _reporting() -> None:
@@ -197,13 +179,9 @@ def _jobs() -> None:
         sa.Column("answer", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_jobs")),
     )
-
-
-def _jobs_indexes() -> None:
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.create_index("ix_jobs_application_id", ["application_id"], unique=False)
-        batch_op.create_index("ix_jobs_institution_code", ["institution_code"], unique=False)
-        batch_op.create_index("ix_jobs_publisher_created_at", ["publisher", "created_at"], unique=False)
+    op.create_index("ix_jobs_application_id", "jobs", ["application_id"])
+    op.create_index("ix_jobs_institution_code", "jobs", ["institution_code"])
+    op.create_index("ix_jobs_publisher_created_at", "jobs", ["publisher", "created_at"])
 
 
 def _messages() -> None:
@@ -243,6 +221,15 @@ def _messages() -> None:
         sa.Column("diagnostic", sa.Text(), nullable=True),
         sa.Column("bounce_class", sa.String(length=8), nullable=True),
         sa.Column("lease", sa.String(length=64), nullable=True),
+        *_messages_checks(),
+        sa.ForeignKeyConstraint(["resend_of"], ["messages.id"], name=op.f("fk_messages_resend_of")),
+        sa.ForeignKeyConstraint(["waits_for"], ["messages.id"], name=op.f("fk_messages_waits_for")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
+    )
+
+
+def _messages_checks() -> list[sa.CheckConstraint]:
+    return [
         sa.CheckConstraint("(status = 'sending') = (lease IS NOT NULL)", name=op.f("ck_messages_lease")),
         sa.CheckConstraint(
             "kind IN ('code', 'application-complete', 'pre-check', 'guide', 'existing-user-confirm', 'rejection', 'reminder', 'password-reset', 'address-changed')",
@@ -256,78 +243,28 @@ def _messages() -> None:
             "status IN ('held', 'scheduled', 'sending', 'deferred', 'in-doubt', 'sent', 'undelivered', 'cancelled', 'expired', 'suppressed')",
             name=op.f("ck_messages_status"),
         ),
-        sa.ForeignKeyConstraint(["resend_of"], ["messages.id"], name=op.f("fk_messages_resend_of")),
-        sa.ForeignKeyConstraint(["waits_for"], ["messages.id"], name=op.f("fk_messages_waits_for")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
-    )
+    ]
 
 
 def _messages_indexes() -> None:
-    with op.batch_alter_table("messages", schema=None) as batch_op:
-        batch_op.create_index("ix_messages_application_id", ["application_id"], unique=False)
-        batch_op.create_index("ix_messages_created_at_id", ["created_at", "id"], unique=False)
-        batch_op.create_index("ix_messages_email_key_created_at", ["email_key", "created_at"], unique=False)
-        batch_op.create_index(
-            "ix_messages_expires_at",
-            ["expires_at"],
-            unique=False,
-            postgresql_where=sa.text("status IN ('held', 'scheduled', 'deferred')"),
-            sqlite_where=sa.text("status IN ('held', 'scheduled', 'deferred')"),
-        )
-        batch_op.create_index(
-            "ix_messages_institution_code_created_at", ["institution_code", "created_at"], unique=False
-        )
-        batch_op.create_index("ix_messages_job_id", ["job_id"], unique=False)
-        batch_op.create_index(
-            "ix_messages_lease",
-            ["lease"],
-            unique=False,
-            postgresql_where=sa.text("lease IS NOT NULL"),
-            sqlite_where=sa.text("lease IS NOT NULL"),
-        )
-        batch_op.create_index("ix_messages_prefecture_created_at", ["prefecture", "created_at"], unique=False)
-        batch_op.create_index(
-            "ix_messages_ready",
-            ["lane", "ready_at"],
-            unique=False,
-            postgresql_where=sa.text("ready_at IS NOT NULL"),
-            sqlite_where=sa.text("ready_at IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "ix_messages_status_created_at",
-            ["status", "created_at"],
-            unique=False,
-            postgresql_where=sa.text("status NOT IN ('sending', 'sent')"),
-            sqlite_where=sa.text("status NOT IN ('sending', 'sent')"),
-        )
-        batch_op.create_index(
-            "ix_messages_waits_for",
-            ["waits_for"],
-            unique=False,
-            postgresql_where=sa.text("waits_for IS NOT NULL"),
-            sqlite_where=sa.text("waits_for IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "uq_messages_step_key",
-            ["step_key"],
-            unique=True,
-            postgresql_where=sa.text("step_key IS NOT NULL"),
-            sqlite_where=sa.text("step_key IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "uq_messages_one_guide",
-            ["application_id"],
-            unique=True,
-            postgresql_where=sa.text("kind = 'guide'"),
-            sqlite_where=sa.text("kind = 'guide'"),
-        )
-        batch_op.create_index(
-            "uq_messages_one_pre_check",
-            ["application_id"],
-            unique=True,
-            postgresql_where=sa.text("kind = 'pre-check'"),
-            sqlite_where=sa.text("kind = 'pre-check'"),
-        )
+    op.create_index("ix_messages_application_id", "messages", ["application_id"])
+    op.create_index("ix_messages_created_at_id", "messages", ["created_at", "id"])
+    op.create_index("ix_messages_email_key_created_at", "messages", ["email_key", "created_at"])
+    create_partial_index(
+        "ix_messages_expires_at", "messages", ["expires_at"], "status IN ('held', 'scheduled', 'deferred')"
+    )
+    op.create_index("ix_messages_institution_code_created_at", "messages", ["institution_code", "created_at"])
+    op.create_index("ix_messages_job_id", "messages", ["job_id"])
+    create_partial_index("ix_messages_lease", "messages", ["lease"], "lease IS NOT NULL")
+    op.create_index("ix_messages_prefecture_created_at", "messages", ["prefecture", "created_at"])
+    create_partial_index("ix_messages_ready", "messages", ["lane", "ready_at"], "ready_at IS NOT NULL")
+    create_partial_index(
+        "ix_messages_status_created_at", "messages", ["status", "created_at"], "status NOT IN ('sending', 'sent')"
+    )
+    create_partial_index("ix_messages_waits_for", "messages", ["waits_for"], "waits_for IS NOT NULL")
+    create_partial_index("uq_messages_step_key", "messages", ["step_key"], "step_key IS NOT NULL", unique=True)
+    create_partial_index("uq_messages_one_guide", "messages", ["application_id"], "kind = 'guide'", unique=True)
+    create_partial_index("uq_messages_one_pre_check", "messages", ["application_id"], "kind = 'pre-check'", unique=True)
 
 
 def _events() -> None:
@@ -341,11 +278,7 @@ def _events() -> None:
         sa.Column("detail", json_column(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
-
-
-def _events_indexes() -> None:
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.create_index("ix_events_message_id_id", ["message_id", "id"], unique=False)
+    op.create_index("ix_events_message_id_id", "events", ["message_id", "id"])
 
 
 def _reports() -> None:
@@ -370,13 +303,9 @@ def _reports() -> None:
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_reports_message_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reports")),
     )
-
-
-def _reports_indexes() -> None:
-    with op.batch_alter_table("reports", schema=None) as batch_op:
-        batch_op.create_index("ix_reports_digest", ["digest"], unique=False)
-        batch_op.create_index("ix_reports_message_id", ["message_id"], unique=False)
-        batch_op.create_index("ix_reports_state_received_at", ["state", "received_at"], unique=False)
+    op.create_index("ix_reports_digest", "reports", ["digest"])
+    op.create_index("ix_reports_message_id", "reports", ["message_id"])
+    op.create_index("ix_reports_state_received_at", "reports", ["state", "received_at"])
 
 
 def _suppressions() -> None:
@@ -400,15 +329,11 @@ def _suppressions() -> None:
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_suppressions_message_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suppressions")),
     )
-
-
-def _suppressions_indexes() -> None:
-    with op.batch_alter_table("suppressions", schema=None) as batch_op:
-        batch_op.create_index("ix_suppressions_institution_code", ["institution_code"], unique=False)
-        batch_op.create_index(
-            "uq_suppressions_active",
-            ["email_key", "institution_code", "scope"],
-            unique=True,
-            postgresql_where=sa.text("released_at IS NULL"),
-            sqlite_where=sa.text("released_at IS NULL"),
-        )
+    op.create_index("ix_suppressions_institution_code", "suppressions", ["institution_code"])
+    create_partial_index(
+        "uq_suppressions_active",
+        "suppressions",
+        ["email_key", "institution_code", "scope"],
+        "released_at IS NULL",
+        unique=True,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from store.migrations.indexes import create_partial_index
 from store.types import UtcTime
 
 revision = "0002"
@@ -57,13 +58,12 @@ def _address_changes() -> None:
 
 
 def _address_changes_indexes() -> None:
-    with op.batch_alter_table("address_changes", schema=None) as batch_op:
-        batch_op.create_index("ix_address_changes_institution_code", ["institution_code"], unique=False)
-        batch_op.create_index("ix_address_changes_requested_at_id", ["requested_at", "id"], unique=False)
-        batch_op.create_index(
-            "uq_address_changes_open",
-            ["institution_code", "new_email_key"],
-            unique=True,
-            postgresql_where=sa.text("state <> 'done'"),
-            sqlite_where=sa.text("state <> 'done'"),
-        )
+    op.create_index("ix_address_changes_institution_code", "address_changes", ["institution_code"])
+    op.create_index("ix_address_changes_requested_at_id", "address_changes", ["requested_at", "id"])
+    create_partial_index(
+        "uq_address_changes_open",
+        "address_changes",
+        ["institution_code", "new_email_key"],
+        "state <> 'done'",
+        unique=True,
+    )

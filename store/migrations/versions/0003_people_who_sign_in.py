@@ -58,9 +58,8 @@ def _sessions() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sessions_user_id")),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_sessions")),
     )
-    with op.batch_alter_table("sessions", schema=None) as batch_op:
-        batch_op.create_index("ix_sessions_created_at", ["created_at"], unique=False)
-        batch_op.create_index("ix_sessions_user_id", ["user_id"], unique=False)
+    op.create_index("ix_sessions_created_at", "sessions", ["created_at"])
+    op.create_index("ix_sessions_user_id", "sessions", ["user_id"])
 
 
 def _guesses() -> None:
@@ -72,5 +71,4 @@ def _guesses() -> None:
         sa.Column("locked_until", UtcTime(), nullable=True),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_guesses")),
     )
-    with op.batch_alter_table("guesses", schema=None) as batch_op:
-        batch_op.create_index("ix_guesses_last_at", ["last_at"], unique=False)
+    op.create_index("ix_guesses_last_at", "guesses", ["last_at"])

@@ -33,9 +33,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_follow_ups_message_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_follow_ups")),
     )
-    with op.batch_alter_table("follow_ups", schema=None) as batch_op:
-        batch_op.create_index("ix_follow_ups_institution_code", ["institution_code"], unique=False)
-        batch_op.create_index("ix_follow_ups_message_id", ["message_id"], unique=False)
+    op.create_index("ix_follow_ups_institution_code", "follow_ups", ["institution_code"])
+    op.create_index("ix_follow_ups_message_id", "follow_ups", ["message_id"])
 
 
 def downgrade() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from alembic import op
+
+from store.migrations.indexes import create_partial_index
 
 revision = "0007"
 down_revision = "0006"
@@ -48,12 +49,8 @@ def upgrade() -> None:
     op.execute(_ON_MOVE if postgresql else _ON_MOVE_SQLITE)
     op.drop_index("ix_messages_status_created_at", "messages")
     op.drop_index("ix_messages_prefecture_created_at", "messages")
-    op.create_index(
-        "ix_messages_status_kind_created_at",
-        "messages",
-        ["status", "kind", "created_at", "id"],
-        postgresql_where=sa.text(_UNSETTLED),
-        sqlite_where=sa.text(_UNSETTLED),
+    create_partial_index(
+        "ix_messages_status_kind_created_at", "messages", ["status", "kind", "created_at", "id"], _UNSETTLED
     )
     op.create_index("ix_messages_prefecture_kind_created_at", "messages", ["prefecture", "kind", "created_at", "id"])
     op.create_index("ix_messages_kind_created_at", "messages", ["kind", "created_at", "id"])
@@ -67,13 +64,7 @@ def downgrade() -> None:
     for name in ("kind", "prefecture_kind", "status_kind"):
         op.drop_index(f"ix_messages_{name}_created_at", "messages")
     op.create_index("ix_messages_prefecture_created_at", "messages", ["prefecture", "created_at"])
-    op.create_index(
-        "ix_messages_status_created_at",
-        "messages",
-        ["status", "created_at"],
-        postgresql_where=sa.text(_UNSETTLED),
-        sqlite_where=sa.text(_UNSETTLED),
-    )
+    create_partial_index("ix_messages_status_created_at", "messages", ["status", "created_at"], _UNSETTLED)
     op.execute("DROP TRIGGER messages_follow_institutions" + (" ON institutions" if postgresql else ""))
     if postgresql:
         op.execute("DROP FUNCTION todoke_messages_follow")

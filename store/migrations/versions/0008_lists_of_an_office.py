@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from alembic import op
+
+from store.migrations.indexes import create_partial_index
 
 revision = "0008"
 down_revision = "0007"
@@ -15,12 +16,11 @@ _UNSETTLED = "status NOT IN ('sending', 'sent')"
 
 def upgrade() -> None:
     """Forward."""
-    op.create_index(
+    create_partial_index(
         "ix_messages_prefecture_status_created_at",
         "messages",
         ["prefecture", "status", "kind", "created_at", "id"],
-        postgresql_where=sa.text(_UNSETTLED),
-        sqlite_where=sa.text(_UNSETTLED),
+        _UNSETTLED,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from alembic import op
+
+from store.migrations.indexes import create_partial_index
 
 revision = "0009"
 down_revision = "0008"
@@ -15,13 +16,7 @@ _UNREPORTED = "status <> 'reported'"
 
 def upgrade() -> None:
     """Forward."""
-    op.create_index(
-        "ix_reporting_unreported",
-        "reporting",
-        ["fiscal_year", "updated_at"],
-        postgresql_where=sa.text(_UNREPORTED),
-        sqlite_where=sa.text(_UNREPORTED),
-    )
+    create_partial_index("ix_reporting_unreported", "reporting", ["fiscal_year", "updated_at"], _UNREPORTED)
 
 
 def downgrade() -> None:

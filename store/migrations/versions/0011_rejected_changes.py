@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from store.migrations.indexes import create_partial_index
 from store.types import UtcTime
 
 revision = "0011"
@@ -54,14 +55,7 @@ def downgrade() -> None:
 
 
 def _index_of_open(where: str) -> None:
-    op.create_index(
-        "uq_address_changes_open",
-        _TABLE,
-        ["institution_code", "new_email_key"],
-        unique=True,
-        postgresql_where=sa.text(where),
-        sqlite_where=sa.text(where),
-    )
+    create_partial_index("uq_address_changes_open", _TABLE, ["institution_code", "new_email_key"], where, unique=True)
 
 
 def _before() -> sa.Table:
