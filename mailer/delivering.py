@@ -10,7 +10,6 @@ import structlog
 
 from core.clock import Clock
 from core.messages import Change, Message
-from core.return_path import ReturnPaths
 from mailer.gate import RelayGate
 from mailer.journal import Journal
 from mailer.outcomes import OutcomeRules, change_for, given_back, late, of_the_relay, postponed, waits_for_relay
@@ -31,11 +30,12 @@ class _LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message, the lease under which it was claimed, and the mail that was made of it."""
+    """A message, the lease under which it was claimed, the mail that was made of it, and its envelope."""
 
     message: Message
     lease: str
     mail: bytes
+    route: Route
 
 
 class Delivering:
@@ -52,7 +52,6 @@ class Delivering:
         gate: RelayGate,
         pacing: Pacing,
         rules: OutcomeRules,
-        return_paths: ReturnPaths,
         clock: Clock,
         signer: Signer | None,
         patience: float,
@@ -65,7 +64,6 @@ class Delivering:
         self._gate = gate
         self._pacing = pacing
         self._rules = rules
-        self._return_paths = return_paths
         self._clock = clock
         self._signer = signer
         self._queue: asyncio.Queue[Outgoing] = asyncio.Queue()
@@ -227,16 +225,12 @@ class Delivering:
 
         try:
             signed = mail.mail if self._signer is None else await self._signer.signed(mail.mail)
-            return await connection.send(*self.route(mail), signed, mark, ahead.take)
+            return await connection.send(*mail.route, signed, mark, ahead.take)
         except _LeaseLost:
             raise
         except Exception as error:
             log.exception("could not send", message=mail.message.id)
             return Lost(f"{type(error).__name__}: {error}", "data" if marked else "mail", in_doubt=marked)
-
-    def route(self, mail: Outgoing) -> Route:
-        """The envelope of a mail; reports on it come back to a sender's address of its own."""
-        return self._return_paths.address(mail.message.id), mail.message.recipient.email
 
 
 class _Ahead:
@@ -253,7 +247,7 @@ class _Ahead:
         if self._mail is None:
             return None
         self._patience = asyncio.get_running_loop().call_later(self._delivering.patience, self._give_back)
-        return self._delivering.route(self._mail)
+        return self._mail.route
 
     def taken(self) -> Outgoing | None:
         """The mail, whose turn has come."""

@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from core.unbroken import unbroken
+from mailer.insisting import insist
 
 log = structlog.get_logger("mailer")
 
@@ -59,12 +60,7 @@ class Heartbeat:
 
     async def start(self) -> None:
         """Become known, as soon as the database takes it."""
-        while True:
-            try:
-                return await unbroken(self._leases.enter(self.lease))
-            except Exception:
-                log.exception("could not enter; trying again", sender=self.lease)
-            await asyncio.sleep(self._seconds)
+        await insist(lambda: self._leases.enter(self.lease), "could not enter", self._seconds, sender=self.lease)
 
     async def run(self) -> None:
         """Beat until cancelled, and look after what dead senders left."""

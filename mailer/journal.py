@@ -8,12 +8,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-import structlog
-
 from core.messages import Change
-from core.unbroken import unbroken
-
-log = structlog.get_logger("mailer")
+from mailer.insisting import insist
 
 _T = TypeVar("_T")
 
@@ -147,13 +143,8 @@ class Journal:
             del self._on_wire[lease]
 
     async def _insist(self, write: Callable[[], Awaitable[_T]]) -> _T:
-        """What happened on the wire must not be forgotten: tried until the database takes it."""
-        while True:
-            try:
-                return await unbroken(write())
-            except Exception:
-                log.exception("could not record; trying again")
-                await asyncio.sleep(self._trouble_pause)
+        """What happened on the wire must not be forgotten."""
+        return await insist(write, "could not record", self._trouble_pause)
 
 
 def _tell(results: Iterable[tuple[_Waiting, bool]]) -> None:

@@ -92,6 +92,7 @@ class Sender:
         self._settings = settings
         self._outbox = outbox
         self._renderer = renderer
+        self._return_paths = return_paths
         self._clock = clock
         self._woken = woken
         self._pacing = pacing or Pacing()
@@ -107,7 +108,6 @@ class Sender:
             gate,
             self._pacing,
             rules,
-            return_paths,
             clock,
             signer,
             settings.patience,
@@ -181,7 +181,9 @@ class Sender:
             self._pacing.done(message)
             self._delivering.record(self._cannot_compose(message, error, lease, now), lease)
         else:
-            self._delivering.put(Outgoing(message, lease, mail))
+            # Reports on a mail come back to a sender's address of its own.
+            route = (self._return_paths.address(message.id), message.recipient.email)
+            self._delivering.put(Outgoing(message, lease, mail, route))
 
     def _cannot_compose(self, message: Message, error: Exception, lease: str, now: datetime) -> Change:
         log.error("cannot compose; mend the set-up", message=message.id, kind=message.kind, why=str(error), alarm=True)
