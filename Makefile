@@ -39,7 +39,7 @@ bench: install
 	$(BIN)/python -m benchmarks
 
 requirements:
-	cd requirements && for f in runtime dev; do uv pip compile $$f.in --universal --python-version 3.11 \
+	cd requirements && for f in runtime dev; do uv pip compile $$f.in --universal --python-version 3.11 --no-strip-extras \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --output-file $$f.txt; done
 
 clean:
