@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Executable, Row, String, Update, literal, select, update
+from sqlalchemy import CTE, ColumnElement, Executable, Row, String, Update, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
@@ -113,10 +113,18 @@ def _update(shape: Shape, columns: dict[str, ColumnElement[Any]]) -> Update:
         # SQLite always, PostgreSQL while its statistics are older than a large intake.
         statement = statement.where(messages.c.status.concat("").in_(sorted(shape.sources)))
     if shape.leased:
-        statement = statement.where(messages.c.lease == columns[_GUARD])
+        statement = statement.where(lease_of_message() == columns[_GUARD])
     values = {name: columns[name] for name in shape.columns} | _consequences(shape.target)
     # A change of no column is an event alone; its guards still hold.
     return statement.values(values or {"status": messages.c.status})
+
+
+def lease_of_message() -> ColumnElement[str]:
+    """To compare by: never by the index of leases, which would lead through all that is held to the few that are given.
+
+    As an expression that has a value where the column has none, so that it does not imply the index's condition either.
+    """
+    return func.coalesce(messages.c.lease, "")
 
 
 def row_of(change: Change, *, told: bool) -> dict[str, Any]:

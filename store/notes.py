@@ -5,15 +5,10 @@ A sender's row holds the ids of the mails that are on its wires, so that a mark 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
-from typing import Any
 
 from sqlalchemy import (
-    CompoundSelect,
-    Dialect,
-    Select,
     String,
     Text,
     bindparam,
@@ -29,10 +24,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from core.messages import Change
 from store.bulk import as_text
-from store.direct import DirectConnection
+from store.direct import DirectConnection, Statement
 from store.engine import Database
 from store.ledger import Ledger
-from store.moves import Shape, moved_and_told, row_of
+from store.moves import Shape, lease_of_message, moved_and_told, row_of
 from store.tables import messages, senders
 
 
@@ -55,14 +50,14 @@ class Notes:
         shapes = {Shape.of(change) for change in sent}
         if self._direct is None or len(shapes) > 1:
             return await self._step_by_step(lease, on_wire, marks, sent)
-        statement, constants = _at_once(next(iter(shapes), None), self._db.engine.dialect)
         given = {
-            "rows": as_text((row_of(change, told=True) for change in sent), on_sqlite=False),
             "lease": lease,
-            "on_wire": json.dumps(list(on_wire)),
-            "marks": list(marks),
+            "on_wire": as_text(on_wire, on_sqlite=False),
+            "marks": f"{{{','.join(marks)}}}",
         }
-        rows = await self._direct.fetch(statement, {**constants, **given})
+        if sent:
+            given["rows"] = as_text((row_of(change, told=True) for change in sent), on_sqlite=False)
+        rows = await self._direct.fetch(_at_once(next(iter(shapes), None)), given)
         return frozenset(row[0] for row in rows)
 
     async def _step_by_step(
@@ -88,22 +83,19 @@ class Notes:
 
 
 @cache
-def _at_once(shape: Shape | None, dialect: Dialect) -> tuple[bytes, Mapping[str, Any]]:
-    """All of it as one statement of PostgreSQL's, and so in one transaction and one round trip; with its constants."""
+def _at_once(shape: Shape | None) -> Statement:
+    """All of it as one statement of PostgreSQL's, and so in one transaction and one round trip."""
     lease = bindparam("lease", type_=String())
     wires = update(senders).where(senders.c.id == lease, senders.c.dead_at.is_(None))
     written = cast(bindparam("on_wire", type_=Text()), JSONB)
     wire = wires.values(on_wire=written).returning(literal(1).label("noted")).cte("wire")
-    # The lease as an expression: by its index a planner would go through all that the sender holds.
     marked = (
         select(messages.c.id)
         .join(wire, true())
-        .where(messages.c.id == func.any(bindparam("marks", type_=ARRAY(Text()))), messages.c.lease.concat("") == lease)
+        .where(messages.c.id == func.any(bindparam("marks", type_=ARRAY(Text()))), lease_of_message() == lease)
     )
-    statement: Select[Any] | CompoundSelect[Any] = marked
-    if shape is not None:
-        moved, told = moved_and_told(shape)
-        statement = union_all(select(moved.c.id), marked).add_cte(told)
-    given_anew = {"rows": "", "lease": "", "on_wire": "", "marks": []}
-    whole = statement.compile(dialect=dialect).construct_expanded_state(given_anew)
-    return whole.statement.encode(), {name: value for name, value in whole.parameters.items() if name not in given_anew}
+    if shape is None:
+        return Statement.of(marked, frozenset({"lease", "on_wire", "marks"}))
+    moved, told = moved_and_told(shape)
+    whole = union_all(select(moved.c.id), marked).add_cte(told)
+    return Statement.of(whole, frozenset({"rows", "lease", "on_wire", "marks"}))
