@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, Template, TemplateNotFound, TemplateSyntaxError, UndefinedError, nodes
+from jinja2 import Environment, Template, TemplateNotFound, TemplateSyntaxError, nodes
 
 from core.kinds import Kind
-from core.mail import MailContent, MailContext, MailDataMissing
 from templates.environment import build_environment, flattened, syntax_trees
+from templates.mail_template import MailTemplate, Wording
 from templates.problems import CatalogUnusable, Problem
-from templates.salutation import one_line
 from templates.sources import HTML, KIND_FILES, SENDER, SHARED, SUBJECT, TEXT, find, read
-from templates.view import build_view
-
-
-@dataclass(frozen=True, slots=True)
-class MailTemplate:
-    """The mail of one kind, compiled."""
-
-    kind: Kind
-    sender_name: str
-    subject: Template
-    text: Template
-    html: Template
-    trees: Mapping[str, nodes.Template]
-
-    def render(self, context: MailContext) -> MailContent:
-        """The mail. Raises `MailDataMissing` naming the dotted field that `context` lacks."""
-        view = build_view(context)
-        try:
-            view["subject"] = subject = one_line(self.subject.render(view))
-            return MailContent(subject, self.sender_name, self.text.render(view), self.html.render(view))
-        except UndefinedError as error:
-            raise MailDataMissing(self.kind, error.message or "") from error
-
-    def required_data(self) -> frozenset[str]:
-        """The keys of `data` that the mail speaks of."""
-        return frozenset(
-            node.attr
-            for tree in self.trees.values()
-            for node in tree.find_all(nodes.Getattr)
-            if isinstance(node.node, nodes.Name) and node.node.name == "data"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +29,13 @@ class _File(NamedTuple):
     trees: dict[str, nodes.Template]
 
 
-def open_edition(roots: Sequence[Path]) -> Edition:
-    """Compile everything under `roots`. Raises `CatalogUnusable` with every fault found."""
+def open_edition(roots: Sequence[Path], kinds: Iterable[Kind] = Kind) -> Edition:
+    """Compile the mails of these kinds under `roots`. Raises `CatalogUnusable` with every fault found."""
     environment = _environment(roots)
     flat = flattened(environment)
     mails: dict[Kind, MailTemplate] = {}
     problems: list[Problem] = []
-    for kind in Kind:
+    for kind in kinds:
         try:
             mails[kind] = _compile_kind(environment, flat, roots, kind)
         except CatalogUnusable as unusable:
@@ -94,14 +62,9 @@ def _compile_kind(environment: Environment, flat: Environment, roots: Sequence[P
             problems += unusable.problems
     if problems:
         raise CatalogUnusable(problems)
-    return MailTemplate(
-        kind=kind,
-        sender_name=read(roots, kind, SENDER).strip(),
-        subject=files[SUBJECT].template,
-        text=files[TEXT].template,
-        html=files[HTML].template,
-        trees={used: tree for file in files.values() for used, tree in file.trees.items()},
-    )
+    wording = Wording(files[SUBJECT].template, files[TEXT].template, files[HTML].template)
+    trees = {used: tree for file in files.values() for used, tree in file.trees.items()}
+    return MailTemplate(kind, read(roots, kind, SENDER).strip(), wording, trees)
 
 
 def _compile_file(environment: Environment, flat: Environment, kind: Kind, name: str) -> _File:

@@ -8,7 +8,8 @@ from jinja2 import TemplateError, meta
 
 from core.errors import TodokeError
 from core.kinds import Kind
-from templates.edition import Edition, MailTemplate
+from templates.edition import Edition
+from templates.mail_template import MailTemplate
 from templates.problems import CatalogUnusable, Problem
 from templates.rules import RULES, Case
 from templates.samples import read_sample, variants

@@ -6,7 +6,6 @@ What the context does not have is left out, so that a template that speaks of it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from core import era
@@ -44,21 +43,38 @@ class ReminderView(NamedTuple):
     last_year_data: bool
 
 
-def build_view(context: MailContext) -> dict[str, Any]:
+class View(NamedTuple):
+    """The names of one mail: `alike` are those whose values it shares with many others."""
+
+    to: tuple[str, ...]
+    institution: Institution | None
+    data: dict[str, str]
+    expires_text: str | None
+    alike: tuple[tuple[str, object], ...]
+
+    def names(self) -> dict[str, Any]:
+        """All of them, but for those that the context did not have."""
+        own = {name: getattr(self, name) for name in ("to", "institution", "data", "expires_text")}
+        return dict(self.alike) | {name: value for name, value in own.items() if value is not None}
+
+
+def build_view(context: MailContext) -> View:
     """The templates' names for this mail. Raises `MailDataMissing` for what no mail of this kind goes without."""
     institution = _institution(context)
-    view = {
-        "to": recipient_lines(context.recipient, institution),
-        "institution": institution,
-        "scheme": institution and Scheme.default_for(institution.type).label,
-        "data": _data(context.data),
-        "secretariat": _contact(context, "secretariat", context.secretariat),
-        "prefecture_contact": _prefecture_contact(context),
-        "reminder": _reminder(context.reminder),
-        "expires_text": context.expires_text,
-        "waiting": context.waiting,
-    }
-    return {name: value for name, value in view.items() if value is not None}
+    alike = (
+        ("scheme", institution and Scheme.default_for(institution.type).label),
+        ("secretariat", _contact(context, "secretariat", context.secretariat)),
+        ("prefecture_contact", _prefecture_contact(context)),
+        ("reminder", _reminder(context.reminder)),
+        ("waiting", context.waiting),
+    )
+    return View(
+        recipient_lines(context.recipient, institution),
+        institution,
+        _data(context.data),
+        context.expires_text,
+        tuple([(name, value) for name, value in alike if value is not None]),
+    )
 
 
 def _institution(context: MailContext) -> Institution | None:
@@ -66,13 +82,10 @@ def _institution(context: MailContext) -> Institution | None:
         return None
     if context.institution is None:
         raise MailDataMissing(context.kind, "institution")
-    institution = replace(
-        context.institution,
-        name=one_line(context.institution.name),
-        code=one_line(context.institution.code),
-    )
-    for field in ("name", "code"):
-        _require(context.kind, f"institution.{field}", getattr(institution, field))
+    given = context.institution
+    institution = Institution(one_line(given.code), one_line(given.name), given.type, given.prefecture)
+    _require(context.kind, "institution.name", institution.name)
+    _require(context.kind, "institution.code", institution.code)
     return institution
 
 
