@@ -37,7 +37,6 @@ class Candidate:
 
     message: Message
     prefecture: str | None
-    created_at: datetime
     suppressed: bool
     pre_check: Status | None  # of the message it waits for
     pre_check_sent_at: datetime | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 
 from core.errors import TransitionRefused
 
@@ -85,6 +86,7 @@ BOUNCEABLE = frozenset(s for s, to in TRANSITIONS.items() if Status.UNDELIVERED 
 """What a failure report turns into 不達, however late."""
 
 
+@cache
 def sources_of(target: Status) -> frozenset[Status]:
     """The statuses from which `target` can be reached in one step."""
     return frozenset(status for status, to in TRANSITIONS.items() if target in to)

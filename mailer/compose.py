@@ -7,12 +7,12 @@ link of any length arrives whole.
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from struct import Struct
 
 from core.jst import to_tokyo
@@ -29,6 +29,10 @@ _BASE64_LINE = 76
 """Characters of an encoded line (RFC 2045 section 6.8)."""
 
 _CRLF = b"\r\n"
+_TEXT, _HTML = (
+    b"\r\nContent-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n" % subtype
+    for subtype in (b"plain", b"html")
+)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*", re.ASCII)
@@ -54,27 +58,45 @@ def compose(content: MailContent, envelope: Envelope) -> bytes:
     Raises ValueError for an address that cannot stand in a header.
     """
     boundary = b"=_" + envelope.message_id_header.strip("<>").partition(".")[0].encode()
-    lines = [*_headers(content, envelope, boundary), b""]
-    for subtype, text in ((b"plain", content.text), (b"html", content.html)):
-        lines += [b"--" + boundary, *_part(subtype, text)]
-    lines += [b"--" + boundary + b"--", b""]
-    return _CRLF.join(lines)
+    return b"".join(
+        (
+            b"Date: ",
+            _date(envelope.date.replace(microsecond=0)),
+            _from(content.sender_name, envelope.sender_address, envelope.reply_to),
+            b"To: ",
+            _angle(envelope.recipient),
+            b"\r\nSubject: ",
+            encode_text(content.subject),
+            b"\r\nMessage-ID: ",
+            envelope.message_id_header.encode(),
+            _of_kind(envelope.kind),
+            boundary,
+            b'"\r\n\r\n--',
+            boundary,
+            _TEXT,
+            _body(content.text),
+            b"\r\n--",
+            boundary,
+            _HTML,
+            _body(content.html),
+            b"\r\n--",
+            boundary,
+            b"--\r\n",
+        )
+    )
 
 
-def _headers(content: MailContent, envelope: Envelope, boundary: bytes) -> Iterator[bytes]:
-    yield b"Date: " + _date(envelope.date.replace(microsecond=0))
-    yield _from(content.sender_name, envelope.sender_address)
-    if envelope.reply_to is not None:
-        yield b"Reply-To: " + _angle(envelope.reply_to)
-    yield b"To: " + _angle(envelope.recipient)
-    yield b"Subject: " + encode_text(content.subject)
-    yield b"Message-ID: " + envelope.message_id_header.encode()
-    yield b"Auto-Submitted: auto-generated"  # RFC 3834 section 5
-    yield b"X-Auto-Response-Suppress: All"
-    yield b"X-Todoke-Kind: " + envelope.kind.encode()
-    yield b"Content-Language: ja"
-    yield b"MIME-Version: 1.0"
-    yield b'Content-Type: multipart/alternative; boundary="' + boundary + b'"'
+@cache
+def _of_kind(kind: Kind) -> bytes:
+    """What stands between the Message-ID and the boundary."""
+    return (
+        b"\r\nAuto-Submitted: auto-generated"  # RFC 3834 section 5
+        b"\r\nX-Auto-Response-Suppress: All"
+        b"\r\nX-Todoke-Kind: %b"
+        b"\r\nContent-Language: ja"
+        b"\r\nMIME-Version: 1.0"
+        b'\r\nContent-Type: multipart/alternative; boundary="' % kind.encode()
+    )
 
 
 @lru_cache(maxsize=16)
@@ -82,22 +104,23 @@ def _date(second: datetime) -> bytes:
     return format_datetime(to_tokyo(second)).encode()
 
 
-def _from(name: str, address: str) -> bytes:
+@lru_cache(maxsize=1024)
+def _from(name: str, address: str, reply_to: str | None) -> bytes:
+    """From and Reply-To, behind the line before them."""
     parts = b"From: " + encode_phrase(name), _angle(address)
     line = b" ".join(parts)
-    return line if len(line) <= _HEADER_LINE else b"\r\n ".join(parts)
+    whole = line if len(line) <= _HEADER_LINE else b"\r\n ".join(parts)
+    replies = b"" if reply_to is None else b"\r\nReply-To: " + _angle(reply_to)
+    return b"\r\n" + whole + replies + b"\r\n"
 
 
-def _part(subtype: bytes, text: str) -> Iterator[bytes]:
-    yield b"Content-Type: text/" + subtype + b"; charset=utf-8"
-    yield b"Content-Transfer-Encoding: base64"
-    yield b""
+def _body(text: str) -> bytes:
     whole = text if text.endswith(("\r", "\n")) else text + "\n"
     lines = _LINE_END.sub("\n", whole) if "\r" in whole else whole
-    octets = lines.replace("\n", "\r\n").encode()
-    encoded = b64encode(octets)
+    encoded = b2a_base64(lines.encode().replace(b"\n", _CRLF), newline=False)
     lines_of = _lines(len(encoded) // _BASE64_LINE)
-    yield _CRLF.join(filter(None, (*lines_of.unpack_from(encoded), encoded[lines_of.size :])))
+    last = encoded[lines_of.size :]
+    return _CRLF.join((*lines_of.unpack_from(encoded), last) if last else lines_of.unpack(encoded))
 
 
 @lru_cache(maxsize=1024)
@@ -133,7 +156,7 @@ def _encode(text: str, as_it_is: re.Pattern[str]) -> bytes:
     short = len(text) <= _FIRST_WORD_OCTETS and "=?" not in text
     if short and (not text or as_it_is.fullmatch(text)):
         return text.encode()
-    return b"\r\n ".join(b"=?utf-8?b?" + b64encode(chunk) + b"?=" for chunk in _chunks(text))
+    return b"\r\n ".join(b"=?utf-8?b?" + b2a_base64(chunk, newline=False) + b"?=" for chunk in _chunks(text))
 
 
 def _chunks(text: str) -> Iterator[bytes]:

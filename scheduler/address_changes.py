@@ -35,8 +35,8 @@ from scheduler.ports import Timing
 from store import address_changes as store
 from store import suppressions
 from store.address_changes import ChangeState
+from store.candidates import suppresses
 from store.engine import Database
-from store.outbox import suppresses
 from store.people import AuditEntry, write_audit
 from store.reading import AnyRow, Sight
 from store.search import email_key, name_key

@@ -28,9 +28,9 @@ from helpdesk.vocabulary import Symptom
 from scheduler.planning import lane
 from scheduler.ports import Timing
 from store import suppressions
+from store.candidates import suppresses
 from store.engine import Database
 from store.ledger import Ledger
-from store.outbox import suppresses
 from store.people import AuditEntry, Principal, write_audit
 from store.reading import AnyRow, JobRecord, Sight, job_record, visible_messages
 from store.reading_lists import visible_suppressions

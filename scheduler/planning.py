@@ -19,9 +19,9 @@ from scheduler.ports import Timing
 from scheduler.refusals import Refusals
 from scheduler.reminders import ReminderRules
 from scheduler.rules import RULE_GUIDE, Follow
+from store.candidates import suppresses
 from store.cipher import Cipher
 from store.intake import Batch, Known, KnownApplication, KnownJob, KnownMessage
-from store.outbox import suppresses
 
 _LANES: Mapping[Kind, int] = {Kind.CODE: 0, Kind.PASSWORD_RESET: 0, Kind.REMINDER: 2}
 _ORDINARY_LANE = 1

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Executable, Row, String, Update, func, literal, select, update
+from sqlalchemy import CTE, Column, ColumnElement, Executable, Row, String, Update, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
@@ -30,6 +30,8 @@ _FACTS = (
     messages.c.reason,
 )
 """What is read back of a message that moved: all that decides what follows."""
+_FACTS_TOLD = (messages.c.id, messages.c.status)
+"""What an event needs to know, where nothing else follows."""
 
 _GUARD = "lease_held"
 _TOLD = {"event_at": events.c.at, "event_type": events.c.type, "event_detail": events.c.detail}
@@ -45,6 +47,7 @@ class Shape:
     columns: tuple[str, ...]
     leased: bool
     told: bool
+    alone: bool
 
     @classmethod
     def of(cls, change: Change) -> Shape:
@@ -54,7 +57,7 @@ class Shape:
             allowed = sources_of(change.target)
             sources = allowed if sources is None else allowed & sources
         columns = tuple(sorted(change.values))
-        return cls(change.target, sources, columns, change.lease is not None, bool(change.event))
+        return cls(change.target, sources, columns, change.lease is not None, bool(change.event), change.alone)
 
 
 class Moves:
@@ -87,19 +90,23 @@ class Moves:
 
     def _build(self, shape: Shape) -> Executable:
         if self._sqlite or not shape.told:
-            return _update(shape, given(_types(shape), sqlite=self._sqlite)).returning(*_FACTS)
+            return _update(shape, given(_types(shape), sqlite=self._sqlite)).returning(*_facts(shape))
         moved, told = moved_and_told(shape)
-        return select(*(moved.c[column.name] for column in _FACTS)).add_cte(told)
+        return select(*(moved.c[column.name] for column in _facts(shape))).add_cte(told)
 
 
 def moved_and_told(shape: Shape) -> tuple[CTE, CTE]:
     """For PostgreSQL: the messages that the parameter `rows` moves, and the events of it; see `row_of`."""
     columns = given(_types(shape) | {name: column.type for name, column in _TOLD.items()}, sqlite=False)
-    moved = _update(shape, columns).returning(*_FACTS, *(columns[name] for name in _TOLD)).cte("moved")
+    moved = _update(shape, columns).returning(*_facts(shape), *(columns[name] for name in _TOLD)).cte("moved")
     event = {"message_id": moved.c.id, "status": moved.c.status}
     event |= {column.name: moved.c[name] for name, column in _TOLD.items()}
     told = insert(events).from_select(list(event), select(*event.values())).returning(literal(1)).cte("told")
     return moved, told
+
+
+def _facts(shape: Shape) -> tuple[Column[Any], ...]:
+    return _FACTS_TOLD if shape.alone else _FACTS
 
 
 def _types(shape: Shape) -> dict[str, TypeEngine[Any]]:

@@ -2,59 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
 import psycopg
 import structlog
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.clock import Clock
-from core.kinds import InstitutionType, Kind, Scheme
-from core.mail import Institution, Recipient
-from core.messages import Change, Message, Reminder
-from core.ports import Candidate, Claim, ClaimPolicy, Decision, Drop, Hold, Leave, Postpone, Reporting
+from core.messages import Change, Message
+from core.ports import Claim, ClaimPolicy, Decision, Drop, Hold, Leave, Postpone
 from core.reports import Reason
 from core.retry import REPAIR_PAUSE
 from core.statuses import Status
+from store.candidates import READY, Ready
 from store.cipher import Cipher
 from store.engine import Database
 from store.ledger import Ledger
 from store.notes import Notes
-from store.tables import institutions, messages, reporting, suppressions
+from store.tables import messages
 
 log = structlog.get_logger("store")
 
 LANES = range(3)
 """Values of `messages.lane`, most urgent first. Each is asked by itself, so that an index finds what is ready there."""
 
-_ASKED = (
-    "id",
-    "kind",
-    "status",
-    "prefecture",
-    "institution_code",
-    "email",
-    "recipient",
-    "data",
-    "secret",
-    "message_id_header",
-    "created_at",
-    "expires_at",
-    "attempts",
-    "troubles",
-    "first_attempt_at",
-)
-"""Columns that a claim depends on, or its mail."""
-
-SCOPES = ("all", "reminder")
-"""Of suppressions."""
-
-_CLAIMABLE = (Status.SCHEDULED, Status.DEFERRED, Status.IN_DOUBT)
-_pre_check = messages.alias("pre_check")
+_ONLY = {status: frozenset({status}) for status in Status}
 
 
 class StoredOutbox:
@@ -89,10 +65,10 @@ class StoredOutbox:
         ]
         return sum(done), claimed
 
-    def _judge(self, row: Row[Any], now: datetime) -> tuple[Message | None, Decision]:
+    def _judge(self, row: Ready, now: datetime) -> tuple[Message | None, Decision]:
         """Whatever is wrong with one message, such as a secret whose key is lost, does not stop the others."""
         try:
-            candidate = self._candidate(row)
+            candidate = row.candidate(self._cipher)
             decision = self._policy.decide(candidate, now)
         except Exception:
             log.exception("a message cannot be claimed; mend the set-up", message=row.id, kind=row.kind, alarm=True)
@@ -100,37 +76,6 @@ class StoredOutbox:
         if isinstance(decision, Hold):
             log.error("a mail waits until the set-up is mended", message=row.id, reason=decision.reason, alarm=True)
         return candidate.message, decision
-
-    def _candidate(self, row: Row[Any]) -> Candidate:
-        status = Reporting(row.reporting_status, row.channel, row.last_year_data) if row.reporting_status else None
-        return Candidate(
-            message=self._message(row, status),
-            prefecture=row.prefecture,
-            created_at=row.created_at,
-            suppressed=suppresses(Kind(row.kind), _scopes(row)),
-            pre_check=None if row.pre_check_status is None else Status(row.pre_check_status),
-            pre_check_sent_at=row.pre_check_sent_at,
-            reporting=status,
-        )
-
-    def _message(self, row: Row[Any], status: Reporting | None) -> Message:
-        return Message(
-            id=row.id,
-            kind=Kind(row.kind),
-            status=Status(row.status),
-            recipient=Recipient(row.email, **row.recipient),
-            institution=_institution(row),
-            data=row.data | self._cipher.decipher(row.secret),
-            message_id_header=row.message_id_header,
-            attempts=row.attempts,
-            troubles=row.troubles,
-            first_attempt_at=row.first_attempt_at,
-            expires_at=row.expires_at,
-            prefecture=row.prefecture,
-            reminder=_reminder(row.data) if row.kind == Kind.REMINDER else None,
-            reminder_in_progress=status is not None and status.status == "in-progress",
-            reminder_last_year_data=status is None or status.last_year_data,
-        )
 
     async def record(self, changes: Sequence[Change]) -> Sequence[bool]:
         """Record outcomes in one transaction; False where the message was no longer under the lease.
@@ -173,71 +118,13 @@ class StoredOutbox:
         return min((ready_at for ready_at in row if ready_at is not None), default=None)
 
 
-def suppresses(kind: Kind, scopes: frozenset[str]) -> bool:
-    """Whether suppression entries of these scopes stop a mail of this kind; a code mail is never stopped."""
-    return kind is not Kind.CODE and ("all" in scopes or (kind is Kind.REMINDER and "reminder" in scopes))
-
-
-def _scopes(row: Row[Any]) -> frozenset[str]:
-    return frozenset(scope for scope in SCOPES if getattr(row, f"suppressed_{scope}"))
-
-
-async def _ready(conn: AsyncConnection, now: datetime, limit: int) -> list[Row[Any]]:
-    rows: list[Row[Any]] = []
+async def _ready(conn: AsyncConnection, now: datetime, limit: int) -> list[Ready]:
+    rows: list[Ready] = []
     for lane, ready_at in enumerate((await conn.execute(NEXT_READY)).one()):
         if ready_at is not None and ready_at <= now and len(rows) < limit:
             found = await conn.execute(READY, {"lane": lane, "now": now, "limit": limit - len(rows)})
-            rows += found.all()
+            rows += map(Ready._make, found)
     return rows
-
-
-def _ready_query() -> Select[Any]:
-    joined = (
-        messages.outerjoin(institutions, institutions.c.code == messages.c.institution_code)
-        .outerjoin(_pre_check, _pre_check.c.id == messages.c.waits_for)
-        .outerjoin(
-            reporting,
-            and_(
-                messages.c.kind == Kind.REMINDER,
-                reporting.c.institution_code == messages.c.institution_code,
-                reporting.c.fiscal_year == messages.c.data["fiscal_year"].as_integer(),
-                reporting.c.scheme == messages.c.data["scheme"].as_string(),
-            ),
-        )
-    )
-    return (
-        select(
-            *(messages.c[name] for name in _ASKED),
-            *(_suppressed(scope) for scope in SCOPES),
-            institutions.c.name.label("institution_name"),
-            institutions.c.type.label("institution_type"),
-            _pre_check.c.status.label("pre_check_status"),
-            _pre_check.c.sent_at.label("pre_check_sent_at"),
-            reporting.c.status.label("reporting_status"),
-            reporting.c.channel,
-            reporting.c.last_year_data,
-        )
-        .select_from(joined)
-        .where(
-            messages.c.lane == bindparam("lane"),
-            messages.c.ready_at <= bindparam("now"),
-            messages.c.status.in_(_CLAIMABLE),
-        )
-        .order_by(messages.c.ready_at)
-        .limit(bindparam("limit"))
-        .with_for_update(of=messages, skip_locked=True)
-    )
-
-
-def _suppressed(scope: str) -> ColumnElement[bool]:
-    """Whether an entry of this scope is in force for a message's address and institution."""
-    entry = exists().where(
-        suppressions.c.email_key == messages.c.email_key,
-        suppressions.c.institution_code == messages.c.institution_code,
-        suppressions.c.scope == scope,
-        suppressions.c.released_at.is_(None),
-    )
-    return entry.label(f"suppressed_{scope}")
 
 
 def _next_ready_query() -> Select[Any]:
@@ -248,40 +135,21 @@ def _next_ready_query() -> Select[Any]:
     return select(*(of_lane(lane) for lane in LANES))
 
 
-READY = _ready_query()
-"""The messages of one lane (`lane`) that are ready (`now`), the longest waiting first (`limit`)."""
 NEXT_READY = _next_ready_query()
 """When the first message of each lane becomes ready."""
 
 
-def _institution(row: Row[Any]) -> Institution | None:
-    if row.institution_code is None:
-        return None
-    return Institution(
-        row.institution_code, row.institution_name, InstitutionType(row.institution_type), row.prefecture
-    )
-
-
-def _reminder(data: Mapping[str, Any]) -> Reminder:
-    return Reminder(
-        scheme=Scheme(data["scheme"]),
-        fiscal_year=data["fiscal_year"],
-        deadline=datetime.fromisoformat(data["deadline"]).date(),
-        step=data["step"],
-    )
-
-
-def _change(row: Row[Any], decision: Decision, lease: str, now: datetime) -> Change:
+def _change(row: Ready, decision: Decision, lease: str, now: datetime) -> Change:
     status = Status(row.status)
     # The status it was read with: somebody else's change in between lets this one fail, and loses nothing.
-    sources = frozenset({status})
+    sources = _ONLY[status]
     match decision:
         case Claim():
             detail: dict[str, Any] = {"attempt": row.attempts + 1}
             if status is Status.IN_DOUBT:
                 detail["possible_double"] = True
             values: dict[str, Any] = {"lease": lease, "ready_at": None}
-            return Change(row.id, Status.SENDING, "claimed", now, detail, values, sources=sources)
+            return Change(row.id, Status.SENDING, "claimed", now, detail, values, sources=sources, alone=True)
         case Postpone(until, why):
             values = {"ready_at": until} | ({"due_at": until} if status is Status.SCHEDULED else {})
             return Change(row.id, None, "postponed", now, _until(until, why), values, sources=sources)

@@ -72,7 +72,6 @@ def candidate(of: Message | None = None, **changed: Any) -> Candidate:
     plain = Candidate(
         message=of,
         prefecture=of.institution.prefecture if of.institution else None,
-        created_at=OPEN,
         suppressed=False,
         pre_check=Status.SENT if of.kind is Kind.GUIDE else None,
         pre_check_sent_at=OPEN - timedelta(days=2) if of.kind is Kind.GUIDE else None,

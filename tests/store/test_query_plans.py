@@ -14,10 +14,11 @@ from core.kinds import Kind
 from core.messages import Change
 from core.statuses import Status
 from store.bulk import insert_rows
+from store.candidates import READY
 from store.chores import EXPIRED, NEXT_EXPIRY
 from store.leases import HELD, ORPHANED
 from store.moves import Moves
-from store.outbox import NEXT_READY, READY
+from store.outbox import NEXT_READY
 from store.reading import EVERYTHING, MessageFilter, Sight, message_page
 from store.reading_dashboard import longest_waiting
 from store.reading_queues import QueueFilter, Work, mail_queue, open_by_prefecture, open_work_of

@@ -8,7 +8,7 @@ from typing import Any
 from core.kinds import Kind
 from core.statuses import Status
 from store import suppressions
-from store.outbox import suppresses
+from store.candidates import suppresses
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 PAIR = ("soumu@example.jp", "3510012345")
