@@ -130,12 +130,24 @@ messages = Table(
         name="secret_erased",
     ),
     Index("ix_messages_created_at_id", "created_at", "id"),
-    Index("ix_messages_institution_code_created_at", "institution_code", "created_at"),
+    partial(
+        "ix_messages_institution_code_created_at",
+        "institution_code",
+        "created_at",
+        where="institution_code IS NOT NULL",
+    ),
     Index("ix_messages_kind_created_at", "kind", "created_at", "id"),
-    Index("ix_messages_prefecture_kind_created_at", "prefecture", "kind", "created_at", "id"),
+    partial(
+        "ix_messages_prefecture_kind_created_at",
+        "prefecture",
+        "kind",
+        "created_at",
+        "id",
+        where="prefecture IS NOT NULL",
+    ),
     Index("ix_messages_email_key_created_at", "email_key", "created_at"),
-    Index("ix_messages_application_id", "application_id"),
-    Index("ix_messages_job_id", "job_id"),
+    partial("ix_messages_application_id", "application_id", where="application_id IS NOT NULL"),
+    partial("ix_messages_job_id", "job_id", where="job_id IS NOT NULL"),
     partial("ix_messages_waits_for", "waits_for", where="waits_for IS NOT NULL"),
     # Without the two statuses that every mail goes through on its way, so that it enters this index once at most.
     partial(
