@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -39,8 +40,9 @@ class Outgoing:
 
 
 class Delivering:
-    """The queue of one sender, and what its connections do with it. `wanted` is set when it runs short.
+    """The queue of one sender, and what its connections do with it.
 
+    `wanted` is set when it runs short: down to `enough` mails, which last until more are claimed.
     `patience`: seconds that a mail waits behind one which the relay does not answer to, before another connection
     may have it.
     """
@@ -59,6 +61,7 @@ class Delivering:
         self.patience = patience
         self.wanted = asyncio.Event()
         self.wanted.set()
+        self.enough = len(connections)
         self._connections = connections
         self._journal = journal
         self._gate = gate
@@ -68,7 +71,9 @@ class Delivering:
         self._signer = signer
         self._queue: asyncio.Queue[Outgoing] = asyncio.Queue()
         self._parked: list[Outgoing] = []
-        self._recording: set[asyncio.Future[bool]] = set()
+        self._unrecorded = 0
+        self._all_recorded = asyncio.Event()
+        self._all_recorded.set()
         self._idle = 0
 
     def put(self, mail: Outgoing) -> None:
@@ -86,19 +91,20 @@ class Delivering:
     async def finished(self) -> None:
         """Wait until all that was put is delivered and recorded."""
         await self._queue.join()
-        while self._recording:
-            await asyncio.gather(*self._recording)
+        await self._all_recorded.wait()
 
     def record(self, change: Change, lease: str) -> None:
         """Have an outcome recorded, or told beside the word of whoever had the message by then."""
-        recorded = self._journal.outcome(change, lease)
-        self._recording.add(recorded)
-        recorded.add_done_callback(lambda done: self._see_recorded(done, change, lease))
+        self._unrecorded += 1
+        self._all_recorded.clear()
+        self._journal.outcome(change, lease, partial(self._see_recorded, change, lease))
 
-    def _see_recorded(self, recorded: asyncio.Future[bool], change: Change, lease: str) -> None:
-        self._recording.discard(recorded)
-        if not recorded.cancelled() and not recorded.result() and change.lease is not None:
+    def _see_recorded(self, change: Change, lease: str, recorded: bool) -> None:
+        if not recorded and change.lease is not None:
             self.record(late(change), lease)
+        self._unrecorded -= 1
+        if not self._unrecorded:
+            self._all_recorded.set()
 
     async def work(self, connection: Connection) -> None:
         """Deliver over one connection until cancelled."""
@@ -174,7 +180,7 @@ class Delivering:
         self._parked.clear()
 
     def _short_of_work(self) -> bool:
-        return self._queue.qsize() <= len(self._connections)
+        return self._queue.qsize() <= self.enough
 
     async def _deliver(self, mail: Outgoing, connection: Connection, ahead: _Ahead) -> bool:
         """Send a mail and have its outcome recorded while the connection turns to the next one.

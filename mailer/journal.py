@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeVar
 
 from core.messages import Change
@@ -37,14 +38,14 @@ class Records(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Waiting:
-    """A mark, or an outcome (`change`), and what is to be told of it."""
+    """A mark, or an outcome (`change`), and who is to be told of it."""
 
     message_id: str
     lease: str
     change: Change | None
-    done: asyncio.Future[bool]
+    tell: Callable[[bool], None]
 
 
 class Journal:
@@ -75,19 +76,19 @@ class Journal:
 
     def mark(self, message_id: str, lease: str) -> asyncio.Future[bool]:
         """Note that a mail's final dot is about to leave; False where the message is no longer under its lease."""
+        marked: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._marks += 1
-        return self._add(message_id, lease, None)
+        self._add(_Waiting(message_id, lease, None, partial(_settle, marked)))
+        return marked
 
-    def outcome(self, change: Change, lease: str) -> asyncio.Future[bool]:
-        """Record an outcome; False where the message was no longer under its lease."""
-        return self._add(change.message_id, lease, change)
+    def outcome(self, change: Change, lease: str, tell: Callable[[bool], None]) -> None:
+        """Record an outcome, and tell once it is: False where the message was no longer under its lease."""
+        self._add(_Waiting(change.message_id, lease, change, tell))
 
-    def _add(self, message_id: str, lease: str, change: Change | None) -> asyncio.Future[bool]:
-        waiting = _Waiting(message_id, lease, change, asyncio.get_running_loop().create_future())
+    def _add(self, waiting: _Waiting) -> None:
         self._waiting.append(waiting)
         self._something.set()
         self._notice()
-        return waiting.done
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -149,5 +150,9 @@ class Journal:
 
 def _tell(results: Iterable[tuple[_Waiting, bool]]) -> None:
     for waiting, result in results:
-        if not waiting.done.done():
-            waiting.done.set_result(result)
+        waiting.tell(result)
+
+
+def _settle(marked: asyncio.Future[bool], result: bool) -> None:
+    if not marked.done():
+        marked.set_result(result)

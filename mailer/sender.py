@@ -156,8 +156,10 @@ class Sender:
 
     async def _fill(self, pace: Pace) -> int:
         lease = self._heartbeat.lease
-        claimed = await unbroken(self._outbox.claim(lease, pace.limit()))
+        limit = pace.limit()
+        claimed = await unbroken(self._outbox.claim(lease, limit))
         pace.claimed(len(claimed))
+        self._delivering.enough = max(self._settings.connections, limit // 2)
         self._pacing.claimed(claimed)
         for message in claimed:
             self._prepare(message, lease)

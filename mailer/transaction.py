@@ -172,7 +172,7 @@ class Transaction:
 
     async def _answer(self, stage: Stage) -> Refused | None:
         self._stage = stage
-        reply = await self._wire.reply(self._command_timeout)
+        reply = self._wire.reply_here() or await self._wire.reply(self._command_timeout)
         self._heard = True
         accepted = reply.code == _GO_AHEAD if stage == "data" else reply.code // 100 == 2
         return None if accepted else _refusal(reply, stage)

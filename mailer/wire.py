@@ -9,8 +9,11 @@ import asyncio
 import re
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+_CLOCK_TICK = 0.001
+"""Seconds: event loops keep time in milliseconds."""
 _LONGEST_LINE = 8_192
 _LONGEST_REPLY = 65_536
 _MOST_REPLIES = 16
@@ -48,10 +51,15 @@ class Wire(asyncio.Protocol):
         self.extensions = extensions
         self._transport = transport
         self._rest = b""
-        self._lines: list[bytes] = []
+        self._lines: list[str] = []
         self._octets = 0
         self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._patience = 0.0
+        self._due = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
         self._trouble: WireError | None = None
         self._held_back = self._refused = False
         transport.set_write_buffer_limits(high=0)
@@ -85,6 +93,10 @@ class Wire(asyncio.Protocol):
         if self._transport.is_closing():
             self._held_back = self._refused = True  # the transport found the connection broken and sent none of it
 
+    def reply_here(self) -> Reply | None:
+        """The next reply, where it is here already."""
+        return self._replies.popleft() if self._replies else None
+
     async def reply(self, seconds: float) -> Reply:
         """The next reply, whole within `seconds`. Raises ConnectionGone, ReplyOverdue or ReplyGarbled."""
         if not self._replies and self._trouble is None:
@@ -94,14 +106,37 @@ class Wire(asyncio.Protocol):
         raise self._trouble or ConnectionGone("the connection is closed")
 
     async def _more(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        overdue = loop.call_later(seconds, self._fail, ReplyOverdue(f"no reply within {seconds:g} s"))
+        self._waiter = self._loop.create_future()
+        self._watch(seconds)
         try:
             await self._waiter
         finally:
-            overdue.cancel()
             self._waiter = None
+
+    def _watch(self, seconds: float) -> None:
+        """Have the wait end in time. An alarm that is set stays set: to move it for each reply costs more than one."""
+        self._patience, self._due = seconds, self._loop.time() + seconds
+        if self._alarm is None or self._due < self._alarm_at:
+            self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        self._cancel_alarm()
+        self._alarm_at = self._due
+        self._alarm = self._loop.call_at(self._due, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._waiter is None:
+            return
+        if self._loop.time() >= self._due - _CLOCK_TICK:
+            self._fail(ReplyOverdue(f"no reply within {self._patience:g} s"))
+        else:
+            self._set_alarm()
+
+    def _cancel_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def abort(self) -> None:
         """Close at once; what has not left is thrown away and never leaves."""
@@ -110,6 +145,7 @@ class Wire(asyncio.Protocol):
 
     def close(self) -> None:
         """Close once everything written has left."""
+        self._cancel_alarm()
         self._transport.close()
 
     # What the transport tells:
@@ -125,17 +161,18 @@ class Wire(asyncio.Protocol):
             self._fail(ReplyGarbled("a reply without end"))
 
     def _take(self, line: bytes) -> None:
-        match = _LINE.fullmatch(line.rstrip(b"\r"))
-        if match is None:
+        parsed = _parsed(line)
+        if parsed is None:
             self._fail(ReplyGarbled(f"not an SMTP reply: {_text(line)[:100]!r}"))
-        else:
-            self._octets += len(line)
-            self._lines.append(match[3] or b"")
-            if match[2] != b"-":
-                self._complete(int(match[1]))
+            return
+        code, last, text = parsed
+        self._octets += len(line)
+        self._lines.append(text)
+        if last:
+            self._complete(code)
 
     def _complete(self, code: int) -> None:
-        self._replies.append(Reply(code, "\n".join(_text(line).strip() for line in self._lines)))
+        self._replies.append(Reply(code, "\n".join(self._lines)))
         self._lines.clear()
         self._octets = 0
         self._wake()
@@ -158,11 +195,19 @@ class Wire(asyncio.Protocol):
 
     def _fail(self, trouble: WireError) -> None:
         self._trouble = self._trouble or trouble
+        self._cancel_alarm()
         self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+@lru_cache(maxsize=256)
+def _parsed(line: bytes) -> tuple[int, bool, str] | None:
+    """Code, whether it is the last line of its reply, and text; None for what is none. Most lines come again."""
+    match = _LINE.fullmatch(line.rstrip(b"\r"))
+    return None if match is None else (int(match[1]), match[2] != b"-", _text(match[3] or b"").strip())
 
 
 def _text(octets: bytes) -> str:
