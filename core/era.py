@@ -6,6 +6,7 @@ The machine's locale is never asked: a server without ja_JP writes the same lett
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from core.jst import to_tokyo
@@ -33,6 +34,7 @@ def era_year(day: date) -> str:
     raise ValueError(f"{day} lies before the eras that mails are dated in")
 
 
+@lru_cache(maxsize=1024)
 def date_text(day: date) -> str:
     """令和9年1月4日（月）. Raises TypeError for a datetime, whose own date may not be Tokyo's."""
     if isinstance(day, datetime):
@@ -51,6 +53,7 @@ def fiscal_year_of(day: date) -> int:
     return day.year if day.month >= 4 else day.year - 1
 
 
+@lru_cache(maxsize=64)
 def fiscal_year_text(year: int) -> str:
     """令和8年度（2026年度）. A year in which an era begins takes its name: 2019 is 令和元年度.
 

@@ -7,13 +7,14 @@ link of any length arrives whole.
 from __future__ import annotations
 
 import re
-from binascii import b2a_base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from functools import cache, lru_cache
 from struct import Struct
+
+from pybase64 import b64encode
 
 from core.jst import to_tokyo
 from core.kinds import Kind
@@ -117,7 +118,7 @@ def _from(name: str, address: str, reply_to: str | None) -> bytes:
 def _body(text: str) -> bytes:
     whole = text if text.endswith(("\r", "\n")) else text + "\n"
     lines = _LINE_END.sub("\n", whole) if "\r" in whole else whole
-    encoded = b2a_base64(lines.encode().replace(b"\n", _CRLF), newline=False)
+    encoded = b64encode(lines.encode().replace(b"\n", _CRLF))
     lines_of = _lines(len(encoded) // _BASE64_LINE)
     last = encoded[lines_of.size :]
     return _CRLF.join((*lines_of.unpack_from(encoded), last) if last else lines_of.unpack(encoded))
@@ -156,7 +157,7 @@ def _encode(text: str, as_it_is: re.Pattern[str]) -> bytes:
     short = len(text) <= _FIRST_WORD_OCTETS and "=?" not in text
     if short and (not text or as_it_is.fullmatch(text)):
         return text.encode()
-    return b"\r\n ".join(b"=?utf-8?b?" + b2a_base64(chunk, newline=False) + b"?=" for chunk in _chunks(text))
+    return b"\r\n ".join(b"=?utf-8?b?" + b64encode(chunk) + b"?=" for chunk in _chunks(text))
 
 
 def _chunks(text: str) -> Iterator[bytes]:

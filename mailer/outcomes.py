@@ -108,7 +108,7 @@ def _sent(message: Message, outcome: Accepted, rules: OutcomeRules, lease: str, 
         "bounce_class": None,
     }
     values = tries.columns() | told | _reply(outcome.code, outcome.text)
-    detail = {"attempt": tries.attempts, "smtp_code": outcome.code, "reply": bounded(outcome.text)}
+    detail = {"attempt": tries.attempts, "smtp_code": outcome.code, "reply": values["diagnostic"]}
     alone = message.kind is not Kind.PRE_CHECK  # a guide waits for that one
     return Change(message.id, Status.SENT, "sent", now, detail, values, lease, alone=alone)
 
@@ -201,5 +201,6 @@ def _reply(code: int, text: str) -> dict[str, Any]:
 
 def bounded(text: str) -> str:
     """Foreign text as it may be stored: of bounded length, and no character that a database refuses."""
-    readable = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-    return readable[:MAX_DIAGNOSTIC]
+    if not text.isascii() or "\x00" in text:
+        text = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    return text[:MAX_DIAGNOSTIC]

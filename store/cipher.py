@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 
+import orjson
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from core.errors import TodokeError
@@ -26,14 +26,14 @@ class Cipher:
         """Ciphertext, or None where there is nothing secret."""
         if not secret:
             return None
-        return self._fernet.encrypt(json.dumps(dict(secret), ensure_ascii=False).encode()).decode()
+        return self._fernet.encrypt(orjson.dumps(dict(secret))).decode()
 
     def decipher(self, text: str | None) -> dict[str, str]:
         """The secret data. Raises SecretUnreadable when no configured key fits."""
         if text is None:
             return {}
         try:
-            data: dict[str, str] = json.loads(self._fernet.decrypt(text))
+            data: dict[str, str] = orjson.loads(self._fernet.decrypt(text))
         except InvalidToken as error:
             raise SecretUnreadable("no key of TODOKE_SECRET_KEYS deciphers this message's secret") from error
         return data
