@@ -14,7 +14,7 @@ from mailer.insisting import insist
 
 _T = TypeVar("_T")
 
-_GATHER_SECONDS = 0.002
+_GATHER_SECONDS = 0.001
 _MOST = 200
 
 
