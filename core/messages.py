@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -60,6 +60,27 @@ class Change:
     lease: str | None = None
     sources: frozenset[Status] | None = None  # narrower than the transition table, where that is meant
     alone: bool = False  # nothing follows from it: no gate waits for it, nothing else is to be worked out
+
+    def late(self) -> Change:
+        """An outcome that came after somebody else's word on the message: told beside it, changing no status."""
+        detail = {**self.detail, "outcome": str(self.target)}
+        return Change(self.message_id, None, "outcome-late", self.at, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Mails that the relay took: noted durably under a number of their sender's, then entered with their messages."""
+
+    number: int
+    taken: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What came of a note: ids of its marks that still were under the lease; False where the lease was lost."""
+
+    held: frozenset[str]
+    noted: bool
 
 
 class CancelReason:

@@ -13,7 +13,7 @@ from core.clock import Clock
 from core.messages import Change, Message
 from mailer.gate import RelayGate
 from mailer.journal import Journal
-from mailer.outcomes import OutcomeRules, change_for, given_back, late, of_the_relay, postponed, waits_for_relay
+from mailer.outcomes import OutcomeRules, change_for, given_back, of_the_relay, postponed, waits_for_relay
 from mailer.pacing import Pacing
 from mailer.patience import asked_wait, slows
 from mailer.signing import Signer
@@ -101,7 +101,7 @@ class Delivering:
 
     def _see_recorded(self, change: Change, lease: str, recorded: bool) -> None:
         if not recorded and change.lease is not None:
-            self.record(late(change), lease)
+            self.record(change.late(), lease)
         self._unrecorded -= 1
         if not self._unrecorded:
             self._all_recorded.set()

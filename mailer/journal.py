@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Protocol, TypeVar
 
-from core.messages import Change
+from core.messages import Change, Noted, Receipt
 from mailer.insisting import insist
 
 _T = TypeVar("_T")
 
 _GATHER_SECONDS = 0.001
+_ENTER_SECONDS = 0.05
 _MOST = 200
+_MOST_TO_ENTER = 2000
+"""Mails that are noted as taken and not entered yet: a sender waits where there are more."""
+
+Tell = Callable[[bool], None]
 
 
 class Records(Protocol):
@@ -24,17 +30,17 @@ class Records(Protocol):
     async def record(self, changes: Sequence[Change]) -> Sequence[bool]:
         """Record outcomes durably, in order; False where the message was no longer under its lease."""
 
-    async def note(
-        self,
-        lease: str,
-        on_wire: Collection[str],
-        marks: Sequence[str],
-        sent: Sequence[Change],
-    ) -> frozenset[str]:
-        """Record durably which mails of a lease are on the wires, and outcomes from which nothing follows.
+    async def note(self, lease: str, on_wire: Collection[str], marks: Sequence[str], receipt: Receipt | None) -> Noted:
+        """Record durably which mails of a lease are on the wires, and which mails were taken.
 
-        Ids of those `marks`, which are among the mails on the wires, and of those `sent` that still were under the
-        lease. A sender that is taken for dead while it has mails on the wires leaves those in doubt.
+        `marks` are among the mails on the wires. A sender that is taken for dead while it has mails on the wires
+        leaves those in doubt; what it has a receipt of is entered for it. The same once more does no harm.
+        """
+
+    async def enter(self, lease: str, receipts: Sequence[Receipt]) -> frozenset[str]:
+        """Record with their messages that mails were taken, which was noted before.
+
+        Ids of those of which that is on record now, by whomever; the others were no longer under the lease.
         """
 
 
@@ -45,14 +51,24 @@ class _Waiting:
     message_id: str
     lease: str
     change: Change | None
-    tell: Callable[[bool], None]
+    tell: Tell
+
+
+@dataclass(slots=True)
+class _ToEnter:
+    """A receipt that was noted, and who is to be told of its mails, in their order."""
+
+    lease: str
+    receipt: Receipt
+    tells: Sequence[Tell]
 
 
 class Journal:
     """Writes in few transactions: what connections have to say while one is under way goes into the next.
 
     A connection waits for its mark, not for its outcomes; since both are written in order, its last outcome is
-    durable whenever its next mark is.
+    durable whenever its next mark is. That a mail was taken is durable once its receipt is noted, which is quick;
+    receipts are entered with their messages behind that, many at a time.
     """
 
     def __init__(self, records: Records, trouble_pause: float) -> None:
@@ -64,6 +80,11 @@ class Journal:
         self._something = asyncio.Event()
         self._complete = asyncio.Event()
         self._on_wire: defaultdict[str, set[str]] = defaultdict(set)  # by lease, as it is on record
+        self._numbers = count(1)
+        self._to_enter: deque[_ToEnter] = deque()
+        self._mails_to_enter = 0
+        self._noted = asyncio.Event()
+        self._entered = asyncio.Event()
 
     def begin(self) -> None:
         """A connection turns to a message."""
@@ -81,7 +102,7 @@ class Journal:
         self._add(_Waiting(message_id, lease, None, partial(_settle, marked)))
         return marked
 
-    def outcome(self, change: Change, lease: str, tell: Callable[[bool], None]) -> None:
+    def outcome(self, change: Change, lease: str, tell: Tell) -> None:
         """Record an outcome, and tell once it is: False where the message was no longer under its lease."""
         self._add(_Waiting(change.message_id, lease, change, tell))
 
@@ -92,9 +113,15 @@ class Journal:
 
     async def run(self) -> None:
         """Write until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._write_on())
+            tasks.create_task(self._enter_on())
+
+    async def _write_on(self) -> None:
         while True:
             await self._something.wait()
             await self._gather()
+            await self._room_to_enter()
             await self._write(self._take())
 
     def _take(self) -> list[_Waiting]:
@@ -124,33 +151,74 @@ class Journal:
         if following:
             changes = [waiting.change for waiting in following if waiting.change is not None]
             results = await self._insist(lambda: self._records.record(changes))
-            _tell(zip(following, results, strict=True))
+            for waiting, result in zip(following, results, strict=True):
+                waiting.tell(result)
         for lease in sorted({waiting.lease for waiting in batch}):
             await self._note(lease, [waiting for waiting in batch if waiting.lease == lease])
 
     async def _note(self, lease: str, batch: Sequence[_Waiting]) -> None:
-        marks = [waiting.message_id for waiting in batch if waiting.change is None]
+        marks = [waiting for waiting in batch if waiting.change is None]
+        marked = [waiting.message_id for waiting in marks]
         ended = {waiting.message_id for waiting in batch if waiting.change is not None}
-        sent = [waiting.change for waiting in batch if waiting.change is not None and waiting.change.alone]
-        on_wire = (self._on_wire[lease] - ended) | set(marks)
-        if sent or marks or on_wire != self._on_wire[lease]:
-            held = await self._insist(lambda: self._records.note(lease, on_wire, marks, sent))
-            self._on_wire[lease] = left = on_wire - (set(marks) - held)
+        taken = [waiting for waiting in batch if waiting.change is not None and waiting.change.alone]
+        receipt = Receipt(next(self._numbers), [one.change for one in taken if one.change]) if taken else None
+        on_wire = (self._on_wire[lease] - ended) | set(marked)
+        if receipt is not None or marks or on_wire != self._on_wire[lease]:
+            noted = await self._insist(lambda: self._records.note(lease, on_wire, marked, receipt))
+            self._on_wire[lease] = left = on_wire - (set(marked) - noted.held)
             if left != on_wire:  # else whoever claims those under this lease later would seem to have sent them
-                await self._insist(lambda: self._records.note(lease, left, [], []))
-            rest = (waiting for waiting in batch if waiting.change is None or waiting.change.alone)
-            _tell((waiting, waiting.message_id in held) for waiting in rest)
+                await self._insist(lambda: self._records.note(lease, left, [], None))
+            for waiting in marks:
+                waiting.tell(waiting.message_id in noted.held)
+            if receipt is not None:
+                await self._see_noted(_ToEnter(lease, receipt, [waiting.tell for waiting in taken]), noted)
         if not self._on_wire[lease]:
             del self._on_wire[lease]
+
+    async def _see_noted(self, to_enter: _ToEnter, noted: Noted) -> None:
+        if noted.noted:
+            self._to_enter.append(to_enter)
+            self._mails_to_enter += len(to_enter.tells)
+            self._noted.set()
+            return
+        results = await self._insist(lambda: self._records.record(to_enter.receipt.taken))
+        for tell, result in zip(to_enter.tells, results, strict=True):
+            tell(result)
+
+    async def _room_to_enter(self) -> None:
+        while self._mails_to_enter > _MOST_TO_ENTER:
+            self._entered.clear()
+            await self._entered.wait()
+
+    async def _enter_on(self) -> None:
+        while True:
+            await self._noted.wait()
+            await asyncio.sleep(_ENTER_SECONDS)
+            while self._to_enter:
+                await self._enter(self._together())
+            self._noted.clear()
+
+    def _together(self) -> list[_ToEnter]:
+        """Receipts of one lease, as many as go into one transaction."""
+        together = [self._to_enter.popleft()]
+        mails = len(together[0].tells)
+        while self._to_enter and self._to_enter[0].lease == together[0].lease and mails < _MOST:
+            together.append(self._to_enter.popleft())
+            mails += len(together[-1].tells)
+        return together
+
+    async def _enter(self, together: Sequence[_ToEnter]) -> None:
+        receipts = [one.receipt for one in together]
+        entered = await self._insist(lambda: self._records.enter(together[0].lease, receipts))
+        for one in together:
+            self._mails_to_enter -= len(one.tells)
+            for tell, change in zip(one.tells, one.receipt.taken, strict=True):
+                tell(change.message_id in entered)
+        self._entered.set()
 
     async def _insist(self, write: Callable[[], Awaitable[_T]]) -> _T:
         """What happened on the wire must not be forgotten."""
         return await insist(write, "could not record", self._trouble_pause)
-
-
-def _tell(results: Iterable[tuple[_Waiting, bool]]) -> None:
-    for waiting, result in results:
-        waiting.tell(result)
 
 
 def _settle(marked: asyncio.Future[bool], result: bool) -> None:

@@ -93,12 +93,6 @@ def held_back(message: Message, why: str, reason: str, until: datetime, lease: s
     return Change(message.id, Status.DEFERRED, "deferred", now, detail, values, lease)
 
 
-def late(change: Change) -> Change:
-    """An outcome that came after somebody else's word on the message: recorded beside it, changing no status."""
-    detail = {**change.detail, "outcome": str(change.target)}
-    return Change(change.message_id, None, "outcome-late", change.at, detail)
-
-
 def _sent(message: Message, outcome: Accepted, rules: OutcomeRules, lease: str, now: datetime) -> Change:
     tries = _tries(message).one_more(now)
     told = {

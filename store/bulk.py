@@ -5,6 +5,7 @@ A statement stays the same however many rows there are, so that it is compiled, 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -41,10 +42,20 @@ async def insert_rows(conn: AsyncConnection, table: Table, rows: Sequence[Mappin
     if not rows:
         return
     if is_sqlite(conn):  # whose own way is faster, and takes octets
-        statement, columns = _plain_insert(table, tuple(rows[0]))
-        await conn.exec_driver_sql(statement, [tuple([of(row[name]) for name, of in columns]) for row in rows])
+        await conn.exec_driver_sql(*_plainly(table, rows))
     else:
         await conn.execute(insert_from(table, tuple(rows[0]), on_sqlite=False), {_ROWS: parameter(conn, rows)})
+
+
+def insert_plainly(conn: sqlite3.Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same on a connection of SQLite's own."""
+    if rows:
+        conn.executemany(*_plainly(table, rows))
+
+
+def _plainly(table: Table, rows: Sequence[Mapping[str, Any]]) -> tuple[str, list[tuple[Any, ...]]]:
+    statement, columns = _plain_insert(table, tuple(rows[0]))
+    return statement, [tuple([of(row[name]) for name, of in columns]) for row in rows]
 
 
 @cache

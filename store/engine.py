@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import event, make_url, text
@@ -14,7 +15,17 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import TodokeError
+from store.one_go import OneGo
 
+T = TypeVar("T")
+
+_PRAGMAS = (
+    "busy_timeout=15000",
+    "journal_mode=WAL",
+    "synchronous=FULL",  # an answer of 202 means durable, through a power cut too
+    "foreign_keys=ON",
+    "secure_delete=ON",  # erased secrets leave no bytes behind
+)
 _NOTIFY = text("NOTIFY todoke")
 _SNAPSHOT = "REPEATABLE READ"
 
@@ -44,6 +55,7 @@ class Database:
         # SQLite's reading transactions see one state of the file anyhow; PostgreSQL's have to be told to.
         self._snapshots = self.engine if self.sqlite else self.engine.execution_options(isolation_level=_SNAPSHOT)
         self._writer = asyncio.Lock()
+        self._one_go = OneGo(self.url.database or ":memory:", _PRAGMAS)
         self._waiters: set[asyncio.Event] = set()
         self._waking: set[AsyncConnection] = set()
 
@@ -84,6 +96,11 @@ class Database:
         if wake:
             self.wake()
 
+    async def in_one_go(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """One transaction on SQLite, without a hand-over to a thread for each of its statements: `work` makes them."""
+        async with self._writer:
+            return await self._one_go.run(work)
+
     def wake_after(self, conn: AsyncConnection) -> None:
         """Have waiters everywhere learn of this transaction's work once it is committed."""
         self._waking.add(conn)
@@ -119,19 +136,14 @@ class Database:
 
     async def close(self) -> None:
         """Give all connections back."""
+        await self._one_go.close()
         await self.engine.dispose()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by hand, see begin_sqlite
     cursor = connection.cursor()
-    for pragma in (
-        "busy_timeout=15000",
-        "journal_mode=WAL",
-        "synchronous=FULL",  # an answer of 202 means durable, through a power cut too
-        "foreign_keys=ON",
-        "secure_delete=ON",  # erased secrets leave no bytes behind
-    ):
+    for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -38,6 +38,7 @@ from core.retry import Schedule, Tries, doubt
 from core.statuses import Status
 from store.engine import Database
 from store.ledger import Ledger
+from store.receipts import LIVING, enter_left_behind
 from store.tables import messages, senders
 
 _WATCHED_SHARE = 0.5
@@ -87,7 +88,7 @@ class Leases:
     async def living(self) -> int:
         """How many senders live."""
         async with self._db.read() as conn:
-            return len((await conn.execute(_LIVING)).all())
+            return len((await conn.execute(LIVING)).all())
 
     async def leave(self, sender: str) -> None:
         """It ends, and what it still holds is given back."""
@@ -140,12 +141,16 @@ class Leases:
         await conn.execute(update(senders).where(which, senders.c.dead_at.is_(None)).values(dead_at=self._real()))
 
     async def _take_over(self, conn: AsyncConnection) -> int:
-        """Give back what the dead hold, but for rows that somebody else has locked: those come next time."""
+        """Enter what the dead have noted, and give back what else they hold.
+
+        But for rows that somebody else has locked: those come next time.
+        """
+        entered = await enter_left_behind(conn, self._ledger)
         orphaned = (await conn.execute(ORPHANED)).scalars().all()
         rows = (await conn.execute(HELD, {"dead": orphaned})).all() if orphaned else []
         await self._ledger.apply(conn, [self._change(row) for row in rows])
         await conn.execute(_EMPTY_HANDED)
-        return len(rows)
+        return entered + len(rows)
 
     def _change(self, row: Row[*tuple[Any, ...]]) -> Change:
         now = self._clock.now()
@@ -170,9 +175,7 @@ def real_time(shift: timedelta = timedelta(), *, sqlite: bool) -> ColumnElement[
     return func.clock_timestamp() + literal(shift, Interval)
 
 
-_LIVING = select(senders.c.id).where(senders.c.dead_at.is_(None))
-
-ORPHANED = select(messages.c.lease).where(messages.c.lease.is_not(None), messages.c.lease.not_in(_LIVING)).distinct()
+ORPHANED = select(messages.c.lease).where(messages.c.lease.is_not(None), messages.c.lease.not_in(LIVING)).distinct()
 """Names of senders that hold messages but do not live."""
 
 HELD = (

@@ -5,19 +5,22 @@ On PostgreSQL the same statement writes the events; SQLite, which cannot, gets a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CTE, Column, ColumnElement, Executable, Row, String, Update, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.types import TypeEngine
 
 from core.messages import Change
 from core.statuses import Status, sources_of
 from store.bulk import given, insert_rows, parameter
 from store.tables import events, messages
+from store.types import UtcTime
 
 _FACTS = (
     messages.c.id,
@@ -36,6 +39,7 @@ _FACTS_TOLD = (messages.c.id, messages.c.status)
 _GUARD = "lease_held"
 _TOLD = {"event_at": events.c.at, "event_type": events.c.type, "event_detail": events.c.detail}
 """Columns of the parameter that make the event."""
+_NO_VALUES = frozenset({"id", _GUARD, *_TOLD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Moves:
             moved |= {row.id: row for row in result}
         if self._sqlite:
             told = (change for change in changes if change.event and change.message_id in moved)
-            await insert_rows(conn, events, [_event(change, moved[change.message_id].status) for change in told])
+            await insert_rows(conn, events, [event_of(change, moved[change.message_id].status) for change in told])
         return moved
 
     def _statement(self, shape: Shape) -> Executable:
@@ -90,19 +94,32 @@ class Moves:
 
     def _build(self, shape: Shape) -> Executable:
         if self._sqlite or not shape.told:
-            return _update(shape, given(_types(shape), sqlite=self._sqlite)).returning(*_facts(shape))
+            return update_of(shape, on_sqlite=self._sqlite)
         moved, told = moved_and_told(shape)
         return select(*(moved.c[column.name] for column in _facts(shape))).add_cte(told)
 
 
-def moved_and_told(shape: Shape) -> tuple[CTE, CTE]:
-    """For PostgreSQL: the messages that the parameter `rows` moves, and the events of it; see `row_of`."""
-    columns = given(_types(shape) | {name: column.type for name, column in _TOLD.items()}, sqlite=False)
+def update_of(shape: Shape, *, on_sqlite: bool) -> ReturningUpdate[Any]:
+    """The messages that the parameter `rows` moves, and what is to be known of them; see `row_of`."""
+    return _update(shape, given(_types(shape), sqlite=on_sqlite)).returning(*_facts(shape))
+
+
+def moved_and_told(shape: Shape, columns: Mapping[str, ColumnElement[Any]] | None = None) -> tuple[CTE, CTE]:
+    """For PostgreSQL: the messages that rows as of `row_of` move, and the events of it.
+
+    `columns` are those of the rows (see `told_types`), which come as the parameter `rows` where none are given.
+    """
+    columns = columns or given(told_types(shape), sqlite=False)
     moved = _update(shape, columns).returning(*_facts(shape), *(columns[name] for name in _TOLD)).cte("moved")
     event = {"message_id": moved.c.id, "status": moved.c.status}
     event |= {column.name: moved.c[name] for name, column in _TOLD.items()}
     told = insert(events).from_select(list(event), select(*event.values())).returning(literal(1)).cte("told")
     return moved, told
+
+
+def told_types(shape: Shape) -> dict[str, TypeEngine[Any]]:
+    """Columns of rows that are told, and their types."""
+    return _types(shape) | {name: column.type for name, column in _TOLD.items()}
 
 
 def _facts(shape: Shape) -> tuple[Column[Any], ...]:
@@ -113,7 +130,7 @@ def _types(shape: Shape) -> dict[str, TypeEngine[Any]]:
     return {name: messages.c[name].type for name in ("id", *shape.columns)} | {_GUARD: String()}
 
 
-def _update(shape: Shape, columns: dict[str, ColumnElement[Any]]) -> Update:
+def _update(shape: Shape, columns: Mapping[str, ColumnElement[Any]]) -> Update:
     statement = update(messages).where(messages.c.id == columns["id"])
     if shape.sources is not None:
         # An expression, since a planner may take the index on `status` for the better way in than the few ids:
@@ -142,7 +159,20 @@ def row_of(change: Change, *, told: bool) -> dict[str, Any]:
     return row
 
 
-def _event(change: Change, status: str) -> dict[str, Any]:
+def change_of(row: Mapping[str, Any], target: Status) -> Change:
+    """The change of a row that was told, as it is once it has been JSON."""
+    values = {name: _value(name, value) for name, value in row.items() if name not in _NO_VALUES}
+    at = datetime.fromisoformat(row["event_at"])
+    return Change(row["id"], target, row["event_type"], at, row["event_detail"], values, row[_GUARD], alone=True)
+
+
+def _value(name: str, value: Any) -> Any:
+    moment = value is not None and isinstance(messages.c[name].type, UtcTime)
+    return datetime.fromisoformat(value) if moment else value
+
+
+def event_of(change: Change, status: str) -> dict[str, Any]:
+    """The event of a change, after which the message has this status."""
     return {
         "message_id": change.message_id,
         "at": change.at,

@@ -1,18 +1,25 @@
-"""What a sender notes for every handful of mails: which it is about to hand over, and which were taken.
+"""What a sender notes for every handful of mails, and how that gets to their messages.
 
-A sender's row holds the ids of the mails that are on its wires, so that a mark costs no row of its own.
+A note says which mails are about to be handed over (a sender's row holds the ids of those on its wires, so that a mark
+costs no row of its own), and which were taken: as a receipt, in one row for the handful. It is short, since connections
+wait for it. Receipts are entered with their messages by the dozen afterwards; whoever removes a receipt enters it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
+from typing import Protocol
 
 from sqlalchemy import (
+    Column,
+    Integer,
     String,
     Text,
     bindparam,
     cast,
+    column,
+    delete,
     func,
     literal,
     select,
@@ -20,82 +27,116 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
-from core.messages import Change
-from store.bulk import as_text
+from core.messages import Noted, Receipt
+from store.bulk import as_text, insert_into
 from store.direct import DirectConnection, Statement
 from store.engine import Database
-from store.ledger import Ledger
-from store.moves import Shape, lease_of_message, moved_and_told, row_of
-from store.tables import messages, senders
+from store.moves import Shape, lease_of_message, moved_and_told, told_types
+from store.receipts import packed
+from store.tables import messages, receipts, senders
+
+_LEASE = bindparam("lease", type_=String())
+_NOTED = "noted"
+"""Among the ids that a note answers: the lease is not lost."""
 
 
-class Notes:
-    """Writes what one sender notes."""
+class Notes(Protocol):
+    """Where a sender notes things. See `mailer.journal.Records`."""
 
-    def __init__(self, db: Database, ledger: Ledger) -> None:
-        self._db = db
-        self._ledger = ledger
-        self._direct = None if db.sqlite else DirectConnection(db)
+    async def write(self, lease: str, on_wire: Collection[str], marks: Sequence[str], receipt: Receipt | None) -> Noted:
+        """Note marks, and mails that were taken: in one transaction. The same once more does no harm."""
 
-    async def write(
-        self,
-        lease: str,
-        on_wire: Collection[str],
-        marks: Sequence[str],
-        sent: Sequence[Change],
-    ) -> frozenset[str]:
-        """Marks and mails that were taken; ids of those that still were under the lease. See `mailer.sender.Outbox`."""
-        shapes = {Shape.of(change) for change in sent}
-        if self._direct is None or len(shapes) > 1:
-            return await self._step_by_step(lease, on_wire, marks, sent)
-        given = {
-            "lease": lease,
-            "on_wire": as_text(on_wire, on_sqlite=False),
-            "marks": f"{{{','.join(marks)}}}",
-        }
-        if sent:
-            given["rows"] = as_text((row_of(change, told=True) for change in sent), on_sqlite=False)
-        rows = await self._direct.fetch(_at_once(next(iter(shapes), None)), given)
-        return frozenset(row[0] for row in rows)
+    async def enter(self, lease: str, given: Sequence[Receipt]) -> frozenset[str]:
+        """Enter noted receipts, whose mails change alike, with their messages: ids of those of which that is on record.
 
-    async def _step_by_step(
-        self,
-        lease: str,
-        on_wire: Collection[str],
-        marks: Sequence[str],
-        sent: Sequence[Change],
-    ) -> frozenset[str]:
-        living = update(senders).where(senders.c.id == lease, senders.c.dead_at.is_(None))
-        ours = select(messages.c.id).where(messages.c.id.in_(marks), messages.c.lease == lease)
-        async with self._db.write() as conn:
-            done = await self._ledger.apply(conn, sent)
-            held = {change.message_id for change, moved in zip(sent, done, strict=True) if moved}
-            if (await conn.execute(living.values(on_wire=list(on_wire)))).rowcount and marks:
-                held |= set((await conn.execute(ours)).scalars())
-        return frozenset(held)
+        A receipt that is gone was entered before: by us, if we did not hear of it, or by whoever took us for dead.
+        """
 
     async def close(self) -> None:
-        """Give the connection back."""
-        if self._direct is not None:
-            await self._direct.close()
+        """Give back what is kept open."""
+
+
+class PostgresNotes:
+    """Notes by one statement each, and so in one round trip."""
+
+    def __init__(self, db: Database) -> None:
+        self._noting, self._entering = DirectConnection(db), DirectConnection(db)
+
+    async def write(self, lease: str, on_wire: Collection[str], marks: Sequence[str], receipt: Receipt | None) -> Noted:
+        """See `Notes`."""
+        given = {"lease": lease, "on_wire": as_text(on_wire, on_sqlite=False), "marks": _array(marks)}
+        if receipt is not None:
+            given |= {"number": str(receipt.number), "taken": packed(receipt)}
+        found = frozenset(row[0] for row in await self._noting.fetch(_note(receipt is not None), given))
+        return Noted(found - {_NOTED}, _NOTED in found)
+
+    async def enter(self, lease: str, given: Sequence[Receipt]) -> frozenset[str]:
+        """See `Notes`."""
+        numbers = _array([str(receipt.number) for receipt in given])
+        rows = await self._entering.fetch(_entry(shape_of(given)), {"lease": lease, "numbers": numbers})
+        found = frozenset(row[0] for row in rows)
+        return found.union(entered_before(given, {int(one) for one in found if one.isdecimal()}))
+
+    async def close(self) -> None:
+        """See `Notes`."""
+        for connection in (self._noting, self._entering):
+            await connection.close()
+
+
+def shape_of(given: Sequence[Receipt]) -> Shape:
+    """The one shape of all changes. Raises ValueError where there are several."""
+    [shape] = {Shape.of(change) for receipt in given for change in receipt.taken}
+    return shape
+
+
+def entered_before(given: Sequence[Receipt], numbers: Collection[int]) -> Iterator[str]:
+    """Ids of the mails of receipts that were not found, where those with these numbers were."""
+    return (change.message_id for receipt in given if receipt.number not in numbers for change in receipt.taken)
+
+
+def _array(values: Collection[str]) -> str:
+    return f"{{{','.join(values)}}}"
 
 
 @cache
-def _at_once(shape: Shape | None) -> Statement:
+def _note(with_receipt: bool) -> Statement:
     """All of it as one statement of PostgreSQL's, and so in one transaction and one round trip."""
-    lease = bindparam("lease", type_=String())
-    wires = update(senders).where(senders.c.id == lease, senders.c.dead_at.is_(None))
     written = cast(bindparam("on_wire", type_=Text()), JSONB)
-    wire = wires.values(on_wire=written).returning(literal(1).label("noted")).cte("wire")
+    wires = update(senders).where(senders.c.id == _LEASE, senders.c.dead_at.is_(None)).values(on_wire=written)
+    wire = wires.returning(literal(_NOTED).label("noted")).cte("wire")
     marked = (
         select(messages.c.id)
         .join(wire, true())
-        .where(messages.c.id == func.any(bindparam("marks", type_=ARRAY(Text()))), lease_of_message() == lease)
+        .where(messages.c.id == func.any(bindparam("marks", type_=ARRAY(Text()))), lease_of_message() == _LEASE)
     )
-    if shape is None:
-        return Statement.of(marked, frozenset({"lease", "on_wire", "marks"}))
-    moved, told = moved_and_told(shape)
-    whole = union_all(select(moved.c.id), marked).add_cte(told)
-    return Statement.of(whole, frozenset({"rows", "lease", "on_wire", "marks"}))
+    whole = union_all(marked, select(wire.c.noted))
+    names = frozenset({"lease", "on_wire", "marks"})
+    if not with_receipt:
+        return Statement.of(whole, names)
+    row = select(_LEASE, bindparam("number", type_=Integer()), bindparam("taken", type_=Text())).select_from(wire)
+    columns: list[Column[str | int]] = [receipts.c.sender, receipts.c.number, receipts.c.taken]
+    noted = insert_into(receipts, on_sqlite=False).from_select(columns, row).on_conflict_do_nothing()
+    return Statement.of(whole.add_cte(noted.returning(literal(1)).cte("receipt")), names | {"number", "taken"})
+
+
+@cache
+def _entry(shape: Shape) -> Statement:
+    """The same for receipts with mails of one shape: messages, events, and the receipts gone."""
+    numbers = func.any(bindparam("numbers", type_=ARRAY(Integer())))
+    gone = (
+        delete(receipts)
+        .where(receipts.c.sender == _LEASE, receipts.c.number == numbers)
+        .returning(receipts.c.number, receipts.c.taken)
+        .cte("gone")
+    )
+    types = told_types(shape)
+    of_each = func.json_to_recordset(cast(gone.c.taken, JSON)).table_valued(
+        *(column(name, type_) for name, type_ in types.items())
+    )
+    each = of_each.render_derived(with_types=True)
+    given = select(*(each.c[name] for name in types)).select_from(gone).join(each, true()).cte("given")
+    moved, told = moved_and_told(shape, {name: given.c[name] for name in types})
+    whole = union_all(select(moved.c.id), select(cast(gone.c.number, Text()))).add_cte(told)
+    return Statement.of(whole, frozenset({"lease", "numbers"}))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -13,7 +16,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.clock import Clock
-from core.messages import Change, Message
+from core.messages import Change, Message, Noted, Receipt
 from core.ports import Claim, ClaimPolicy, Decision, Drop, Hold, Leave, Postpone
 from core.reports import Reason
 from core.retry import REPAIR_PAUSE
@@ -22,7 +25,9 @@ from store.candidates import READY, Ready
 from store.cipher import Cipher
 from store.engine import Database
 from store.ledger import Ledger
-from store.notes import Notes
+from store.notes import Notes, PostgresNotes
+from store.notes_sqlite import SqliteNotes
+from store.receipts import remove
 from store.tables import messages
 
 log = structlog.get_logger("store")
@@ -35,6 +40,7 @@ _BY_INDEX = text(
     "FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'jit']) AS name"
 )
 """Every statement of a claim goes by an index; statistics older than a large intake say otherwise."""
+_JUDGED_IN_ONE_GO = 8
 _ONLY = {status: frozenset({status}) for status in Status}
 
 
@@ -47,7 +53,7 @@ class StoredOutbox:
         self._cipher = cipher
         self._policy = policy
         self._clock = clock
-        self._notes = Notes(db, ledger)
+        self._notes: Notes = SqliteNotes(db) if db.sqlite else PostgresNotes(db)
 
     async def claim(self, lease: str, limit: int) -> Sequence[Message]:
         """Up to `limit` messages for this sender, most urgent first; others are postponed or dropped on the way."""
@@ -62,7 +68,7 @@ class StoredOutbox:
                 await conn.execute(_BY_INDEX)
             now = self._clock.now()
             rows = await _ready(conn, now, limit)
-            judged = [(row, *self._judge(row, now)) for row in rows]
+            judged = [judged async for judged in self._judged(rows, now)]
             changes = [_change(row, decision, lease, now) for row, _, decision in judged]
             done = await self._ledger.apply(conn, changes)
         claimed = [
@@ -71,6 +77,14 @@ class StoredOutbox:
             if moved and message is not None and isinstance(decision, Claim)
         ]
         return sum(done), claimed
+
+    async def _judged(
+        self, rows: Sequence[Ready], now: datetime
+    ) -> AsyncIterator[tuple[Ready, Message | None, Decision]]:
+        for place, row in enumerate(rows):
+            if place % _JUDGED_IN_ONE_GO == 0:
+                await asyncio.sleep(0)  # a sender's connections go on meanwhile
+            yield row, *self._judge(row, now)
 
     def _judge(self, row: Ready, now: datetime) -> tuple[Message | None, Decision]:
         """Whatever is wrong with one message, such as a secret whose key is lost, does not stop the others."""
@@ -97,22 +111,21 @@ class StoredOutbox:
                 return [False]
         return [done for change in changes for done in await self.record([change])]
 
-    async def note(
-        self,
-        lease: str,
-        on_wire: Collection[str],
-        marks: Sequence[str],
-        sent: Sequence[Change],
-    ) -> frozenset[str]:
-        """What is on the wires of a lease, and mails that were sent, in one transaction; see `mailer.sender.Outbox`."""
-        try:
-            return await self._notes.write(lease, on_wire, marks, sent)
-        except (DataError, IntegrityError, psycopg.DataError, psycopg.IntegrityError):
-            if not sent:
-                raise
-        done = await self.record(sent)
-        held = frozenset(change.message_id for change, moved in zip(sent, done, strict=True) if moved)
-        return held | await self._notes.write(lease, on_wire, marks, [])
+    async def note(self, lease: str, on_wire: Collection[str], marks: Sequence[str], receipt: Receipt | None) -> Noted:
+        """What is on the wires of a lease, and what was taken, in one transaction; see `mailer.journal.Records`."""
+        return await self._notes.write(lease, on_wire, marks, receipt)
+
+    async def enter(self, lease: str, receipts: Sequence[Receipt]) -> frozenset[str]:
+        """Enter mails that were noted as taken, in one transaction; see `mailer.journal.Records`.
+
+        One that the database refuses for what it says is put aside, as by `record`.
+        """
+        with contextlib.suppress(psycopg.DataError, psycopg.IntegrityError, sqlite3.DataError, sqlite3.IntegrityError):
+            return await self._notes.enter(lease, receipts)
+        taken = [change for receipt in receipts for change in receipt.taken]
+        done = await self.record(taken)
+        await remove(self._db, lease, receipts)
+        return frozenset(change.message_id for change, moved in zip(taken, done, strict=True) if moved)
 
     async def close(self) -> None:
         """Give back what is kept open for noting."""

@@ -296,6 +296,14 @@ senders = Table(
     Column("relay_away_since", UtcTime),  # business time: its relay cannot be used, and mails wait
 )
 
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("sender", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("taken", Text, nullable=False),  # rows of mails, see store.receipts
+)
+
 clock_anchor = Table(
     "clock_anchor",
     metadata,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from bounce_handler.classifying import classify_reply
 from config.values import InDoubt
 from core.kinds import Kind
 from core.mail import Recipient
-from core.messages import Change, Message
+from core.messages import Change, Message, Noted, Receipt
 from core.ports import Candidate, Claim
 from core.retry import Schedule
 from core.statuses import BOUNCEABLE, CANCELLABLE, FINAL, Status
@@ -28,7 +29,7 @@ from store.chores import StoredChores
 from store.engine import Database
 from store.leases import Leases
 from store.outbox import StoredOutbox
-from store.tables import events, institutions, messages, search_terms, senders, suppressions
+from store.tables import events, institutions, messages, receipts, search_terms, senders, suppressions
 
 INTERVALS = [60, 300, 3600]
 SENDERS = ["sender-1", "sender-2"]
@@ -54,13 +55,14 @@ class Mail:
     expires_at: datetime | None = None
     lease: str | None = None
     marked: bool = False
+    receipt: int | None = None  # noted as taken, and not entered yet
     attempts: int = 0
     troubles: int = 0
     first_at: datetime | None = None
 
     def become(self, status: Status, ready_at: datetime | None = None) -> None:
         self.status, self.ready_at = status, ready_at
-        self.lease, self.marked = None, False
+        self.lease, self.marked, self.receipt = None, False, None
         if status in FINAL:
             self.secret = False
 
@@ -99,6 +101,8 @@ class Machine(RuleBasedStateMachine):
         self.db = Database(url)
         self.room = room_type(self.db)
         self.model: dict[str, Mail] = {}
+        self.receipts: dict[str, list[Receipt]] = {sender: [] for sender in SENDERS}
+        self.numbers = count(1)
         schedule = Schedule(INTERVALS)
         self.rules_of_outcomes = OutcomeRules(schedule, classify_reply, InDoubt().waits, self.room.timing.settles_at)
         self.outbox = StoredOutbox(self.db, self.room.ledger, self.room.cipher, Policy(), self.room.clock)
@@ -109,7 +113,7 @@ class Machine(RuleBasedStateMachine):
     async def begin(self) -> None:
         await schema.upgrade(self.db)
         async with self.db.write() as conn:
-            for table in (events, suppressions, messages, search_terms, institutions, senders):
+            for table in (events, suppressions, messages, search_terms, institutions, senders, receipts):
                 await conn.execute(table.delete())
         for sender in SENDERS:
             await self.leases.enter(sender)
@@ -170,10 +174,12 @@ class Machine(RuleBasedStateMachine):
     @rule(one=mails, sender=st.sampled_from(SENDERS))
     def mark(self, one: str, sender: str) -> None:
         mail = self.model[one]
-        marked = self.run(self.outbox.note(sender, {*self.wire(sender), one}, [one], []))
-        assert marked == ({one} if mail.lease == sender else set())
-        if not marked:
-            self.run(self.outbox.note(sender, self.wire(sender), [], []))
+        if mail.receipt is not None:
+            return
+        marked = self.run(self.outbox.note(sender, {*self.wire(sender), one}, [one], None))
+        assert marked == Noted(frozenset({one} if mail.lease == sender else set()), noted=True)
+        if not marked.held:
+            self.run(self.outbox.note(sender, self.wire(sender), [], None))
         mail.marked = mail.marked or mail.lease == sender
 
     def wire(self, sender: str) -> set[str]:
@@ -183,16 +189,20 @@ class Machine(RuleBasedStateMachine):
         one=mails,
         sender=st.sampled_from(SENDERS),
         outcome=st.sampled_from([ACCEPTED, FULL, UNKNOWN, CUT_EARLY, CUT_LATE]),
+        again=st.booleans(),
     )
-    def end_a_try(self, one: str, sender: str, outcome: Outcome) -> None:
+    def end_a_try(self, one: str, sender: str, outcome: Outcome, again: bool) -> None:
         mail = self.model[one]
+        if mail.receipt is not None:
+            return
         change = change_for(as_message(one, mail), outcome, self.rules_of_outcomes, sender, self.now)
-        wire = self.wire(sender) - {one}
+        if change.alone and mail.lease != sender and mail.status not in FINAL:
+            return  # a sender loses a mail to a report alone, or to one that takes it for dead
         if change.alone:
-            recorded = one in self.run(self.outbox.note(sender, wire, [], [change]))
-        else:
-            recorded = self.record(change)
-            self.run(self.outbox.note(sender, wire, [], []))
+            self.note_taken(mail, change, sender, 2 if again else 1)
+            return
+        recorded = self.record(change)
+        self.run(self.outbox.note(sender, self.wire(sender) - {one}, [], None))
         assert recorded is (mail.lease == sender)
         if mail.lease != sender:
             return
@@ -206,6 +216,38 @@ class Machine(RuleBasedStateMachine):
         else:
             mail.become(Status.SENT if outcome is ACCEPTED else Status.UNDELIVERED)
         self.ask_gates(one)
+
+    def note_taken(self, mail: Mail, change: Change, sender: str, times: int) -> None:
+        """A sender that did not hear of its note's commit writes it once more."""
+        receipt = Receipt(next(self.numbers), [change])
+        for _ in range(times):
+            wire = self.wire(sender) - {change.message_id}
+            assert self.run(self.outbox.note(sender, wire, [], receipt)).noted
+        self.receipts[sender].append(receipt)
+        if mail.lease == sender:
+            mail.receipt, mail.marked = receipt.number, False
+
+    @rule(sender=st.sampled_from(SENDERS), again=st.booleans())
+    def enter(self, sender: str, again: bool) -> None:
+        receipts, self.receipts[sender] = self.receipts[sender], []
+        if receipts:
+            expected = self.see_entered(receipts)
+            assert self.run(self.outbox.enter(sender, receipts)) == expected
+        if receipts and again:  # it did not hear of the commit: what is gone is taken for entered
+            everything = {change.message_id for receipt in receipts for change in receipt.taken}
+            assert self.run(self.outbox.enter(sender, receipts)) == everything
+
+    def see_entered(self, receipts: list[Receipt]) -> set[str]:
+        """What becomes of the mails of these receipts; those that were still waiting for it."""
+        entered = set()
+        for receipt in receipts:
+            for change in receipt.taken:
+                mail = self.model[change.message_id]
+                if mail.receipt == receipt.number:
+                    mail.tried(change.at)
+                    mail.become(Status.SENT)
+                    entered.add(change.message_id)
+        return entered
 
     @rule(one=mails)
     def bounce(self, one: str) -> None:
@@ -240,6 +282,8 @@ class Machine(RuleBasedStateMachine):
     def die(self, sender: str) -> None:
         self.run(self.leases.leave(sender))
         self.run(self.leases.enter(sender))
+        receipts, self.receipts[sender] = self.receipts[sender], []
+        self.see_entered(receipts)
         for mail in self.model.values():
             if mail.lease == sender:
                 self.give_back(mail)

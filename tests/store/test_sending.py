@@ -21,7 +21,7 @@ from config.values import InDoubt
 from core.errors import TodokeError
 from core.kinds import Kind
 from core.mail import Contact, MailContent
-from core.messages import Change, Message
+from core.messages import Change, Message, Noted, Receipt
 from core.ports import Candidate, Claim
 from core.retry import REPAIR_PAUSE, Schedule
 from core.return_path import ReturnPaths
@@ -119,11 +119,13 @@ class Outbox(StoredOutbox):
         with self._counted():
             return await super().record(changes)
 
-    async def note(
-        self, lease: str, on_wire: Collection[str], marks: Sequence[str], sent: Sequence[Change]
-    ) -> frozenset[str]:
+    async def note(self, lease: str, on_wire: Collection[str], marks: Sequence[str], receipt: Receipt | None) -> Noted:
         with self._counted():
-            return await super().note(lease, on_wire, marks, sent)
+            return await super().note(lease, on_wire, marks, receipt)
+
+    async def enter(self, lease: str, receipts: Sequence[Receipt]) -> frozenset[str]:
+        with self._counted():
+            return await super().enter(lease, receipts)
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:

@@ -26,7 +26,7 @@ from store.engine import Database
 from store.outbox import StoredOutbox
 from todoke.rehearsal.draws import Draws
 from todoke.rehearsal.quick_sqlite import QuickDatabase
-from todoke.rehearsal.sending import Postroom
+from todoke.rehearsal.sending import LEASE, Postroom
 from todoke.wiring import Wiring
 
 
@@ -112,6 +112,7 @@ async def open_office(
     try:
         await schema.upgrade(wiring.db)
         await wiring.replanner.replan()
+        await wiring.leases.enter(LEASE)
         yield wiring
     finally:
         await wiring.close()

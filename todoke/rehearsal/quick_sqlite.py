@@ -43,8 +43,12 @@ class QuickDatabase(Database):
     def _sqlite_engine(self) -> AsyncEngine:
         path = self.url.database or ":memory:"
 
+        def open_it() -> sqlite3.Connection:
+            self._connection = sqlite3.connect(path, check_same_thread=False)
+            return self._connection
+
         async def connect() -> aiosqlite.Connection:
-            return await _DirectConnection(lambda: sqlite3.connect(path, check_same_thread=False), 64)
+            return await _DirectConnection(open_it, 64)
 
         engine = create_async_engine(
             self.url,
@@ -57,6 +61,11 @@ class QuickDatabase(Database):
         event.listen(engine.sync_engine, "connect", _prepare)
         event.listen(engine.sync_engine, "begin", begin_sqlite)
         return engine
+
+    async def in_one_go(self, work: Callable[[sqlite3.Connection], R]) -> R:
+        """On the one connection, which lets no other in."""
+        async with self.write():
+            return work(self._connection)
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -11,10 +11,11 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 
 from core.clock import SimulatedClock
 from core.kinds import Kind
-from core.messages import Change, Message
+from core.messages import Change, Message, Receipt
 from core.reports import Reason
 from core.retry import REPAIR_PAUSE
 from mailer.compose import Envelope, compose
@@ -62,6 +63,7 @@ class RehearsedSender:
         self._witness = witness
         self._free: list[datetime] = []
         self._reminders = 0
+        self._numbers = count(1)
 
     async def run_until(self, moment: datetime) -> None:
         """Send until nothing is ready at the present moment, or until `moment`; the clock moves on meanwhile."""
@@ -102,12 +104,16 @@ class RehearsedSender:
         """In the steps of a sender's journal: marks, what has consequences, the rest."""
         outbox = self._room.outbox
         following = [change for change in outcomes if not change.alone]
+        taken = [change for change in outcomes if change.alone]
+        receipt = Receipt(next(self._numbers), taken) if taken else None
         if marks:
-            await outbox.note(LEASE, marks, marks, [])
+            await outbox.note(LEASE, marks, marks, None)
         if following:
             await outbox.record(following)
-        if marks or len(following) < len(outcomes):
-            await outbox.note(LEASE, [], [], [change for change in outcomes if change.alone])
+        if marks or receipt is not None:
+            await outbox.note(LEASE, [], [], receipt)
+        if receipt is not None:
+            await outbox.enter(LEASE, [receipt])
 
     def _made(self, message: Message, now: datetime, outcomes: list[Change]) -> bytes | None:
         """The mail, empty where it is left out; None where it cannot be made."""
