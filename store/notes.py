@@ -76,8 +76,9 @@ class PostgresNotes:
         """See `Notes`."""
         numbers = _array([str(receipt.number) for receipt in given])
         rows = await self._entering.fetch(_entry(shape_of(given)), {"lease": lease, "numbers": numbers})
-        found = frozenset(row[0] for row in rows)
-        return found.union(entered_before(given, {int(one) for one in found if one.isdecimal()}))
+        gone = {row[0] for row in rows if row[0].isdecimal()}
+        moved = frozenset(row[0] for row in rows) - gone
+        return moved.union(entered_before(given, set(map(int, gone))))
 
     async def close(self) -> None:
         """See `Notes`."""

@@ -59,3 +59,14 @@ def test_the_form_is_known_without_the_key() -> None:
     local = paths(NEW).address(str(uuid.UUID(int=5))).partition("@")[0]
     assert paths(OLD).is_form(local)
     assert not paths(OLD).is_form("postmaster")
+
+
+def test_addresses_on_mails_of_long_ago_stay_ours() -> None:
+    known = paths(b"a key of long ago")
+    message_id = "01a30736-5d13-7004-b19b-90eae5787223"
+    local = "r-agrqons5cnyajmm3sdvok6dsem-vm4xkps3savfyiwgaacqkd42"
+    assert known.address(message_id) == f"{local}@bounces.example.jp"
+    assert known.verify(local) == message_id
+    header = known.message_id_header(message_id)
+    assert header == "<agrqons5cnyajmm3sdvok6dsem.6q7hc7iso3rbw7vmpka3atbf@g-mis.net>"
+    assert ReturnPaths.named_in(header) == message_id
