@@ -104,9 +104,9 @@ def _update_from(table: Table, key: str, names: tuple[str, ...], *, on_sqlite: b
 
 
 @cache
-def insert_from(table: Table, names: tuple[str, ...], *, on_sqlite: bool) -> Any:
+def insert_from(table: Table, names: tuple[str, ...], *, on_sqlite: bool, rows: str = _ROWS) -> Any:
     """INSERT of these columns from the parameter `rows`, in the order given: to be executed, or first refined."""
-    columns = _given(table, names, on_sqlite=on_sqlite)
+    columns = given({name: table.c[name].type for name in names}, sqlite=on_sqlite, rows=rows)
     # SQLite would take the ON of a conflict clause for a join's, were there no WHERE before it.
     query = select(*columns.values()).where(columns[names[0]].is_not(None))
     return insert_into(table, on_sqlite=on_sqlite).from_select(list(names), query)
@@ -137,14 +137,22 @@ def among(conn: AsyncConnection, where: ColumnElement[Any], values: Iterable[str
     return where == func.any(bindparam(None, list(values), ARRAY(Text())))
 
 
-def given(types: Mapping[str, TypeEngine[Any]], *, sqlite: bool) -> dict[str, ColumnElement[Any]]:
+def among_these(where: ColumnElement[Any], name: str, *, on_sqlite: bool) -> ColumnElement[bool]:
+    """Whether a column is one of the strings of a parameter: a JSON array for SQLite, a list for PostgreSQL."""
+    if on_sqlite:
+        each = func.json_each(bindparam(name, type_=Text())).table_valued("value")
+        return where.in_(select(each.c.value))
+    return where == func.any(bindparam(name, type_=ARRAY(Text())))
+
+
+def given(types: Mapping[str, TypeEngine[Any]], *, sqlite: bool, rows: str = _ROWS) -> dict[str, ColumnElement[Any]]:
     """The columns of the parameter `rows`, seen as a table."""
-    rows = bindparam(_ROWS, type_=Text())
+    text = bindparam(rows, type_=Text())
     if sqlite:
-        each = func.json_each(rows).table_valued("value")
+        each = func.json_each(text).table_valued("value")
         return {name: func.json_extract(each.c.value, f"$.{name}") for name in types}
     columns = [column(name, type_) for name, type_ in types.items()]
-    recordset = func.json_to_recordset(cast(rows, JSON)).table_valued(*columns)
+    recordset = func.json_to_recordset(cast(text, JSON)).table_valued(*columns)
     table: FromClause = recordset.render_derived(with_types=True)
     return {name: table.c[name] for name in types}
 

@@ -8,29 +8,48 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Row, Table, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    CompoundSelect,
+    LargeBinary,
+    Row,
+    Select,
+    Table,
+    Text,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
 
 from core.jobs import Application, Job
 from core.kinds import Kind
 from core.mail import Institution
 from core.statuses import Status
 from store import suppressions
-from store.bulk import among, insert_from, insert_into, insert_rows, is_sqlite, parameter, update_rows
+from store.bulk import (
+    among,
+    among_these,
+    as_text,
+    insert_from,
+    insert_into,
+    insert_rows,
+    is_sqlite,
+    parameter,
+    update_rows,
+)
 from store.search import name_key, search_key
 from store.tables import applications, events, institutions, jobs, messages, reporting
+from store.tables import suppressions as suppressed
+from store.types import UtcTime
 
 _FILLED = ("account", "approved_on")
 """Of an application: a later job that does not mention them does not take them away."""
-
-_MESSAGE = (
-    messages.c.id,
-    messages.c.application_id,
-    messages.c.kind,
-    messages.c.status,
-    messages.c.email_key,
-    messages.c.sent_at,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,42 +91,85 @@ class Known:
     step_keys: set[str] = field(default_factory=set)  # of reminders planned for these institutions
     on_paper: set[tuple[str, int, str]] = field(default_factory=set)  # institution, fiscal year, scheme
 
+    def add(self, row: Row[Any]) -> None:
+        """Learn what a row of `_on_record` says."""
+        match row.what:
+            case "application":
+                self.applications[row.key] = KnownApplication(row.a, row.b)
+            case "message":
+                message = KnownMessage(row.a, Kind(row.b), Status(row.c), row.d, row.at)
+                self.messages.setdefault(row.key, {})[message.kind] = message
+            case "guided":
+                self.guided.setdefault(row.key, set()).add(row.a)
+            case "suppressed":
+                pair = row.key, row.a
+                self.suppressed[pair] = self.suppressed.get(pair, frozenset()) | {row.b}
+            case "job":
+                self.jobs[row.key] = KnownJob(row.digest, row.answer)
+
 
 async def known(conn: AsyncConnection, batch: Sequence[Job], job_ids: Collection[str]) -> Known:
     """Everything that a batch's decisions depend on."""
+    placed = [job for job in batch if job.institution]
+    given = {
+        _APPLICATIONS: {job.application.id for job in batch if job.application},
+        _INSTITUTIONS: {job.institution.code for job in placed if job.institution},
+        _ADDRESSES: {job.recipient.email.lower() for job in placed},
+        _JOBS: set(job_ids),
+    }
     found = Known()
-    application_ids = {job.application.id for job in batch if job.application}
-    codes = {job.institution.code for job in batch if job.institution}
-    columns = (applications.c.id, applications.c.institution_code, applications.c.issue_job_id)
-    for row in await _rows(conn, columns, applications.c.id, application_ids):
-        found.applications[row.id] = KnownApplication(row.institution_code, row.issue_job_id)
-    for row in await _rows(conn, _MESSAGE, messages.c.application_id, application_ids):
-        if row.kind in (Kind.PRE_CHECK, Kind.GUIDE):
-            message = KnownMessage(row.id, Kind(row.kind), Status(row.status), row.email_key, row.sent_at)
-            found.messages.setdefault(row.application_id, {})[message.kind] = message
-    await _guided(conn, codes, found)
+    on_sqlite = is_sqlite(conn)
+    values = {name: as_text(those, on_sqlite=True) if on_sqlite else list(those) for name, those in given.items()}
+    for row in await conn.execute(_on_record(on_sqlite=on_sqlite), values):
+        found.add(row)
     await _reminded(
-        conn, {job.institution.code for job in batch if job.institution and job.kind is Kind.REMINDER}, found
+        conn, {job.institution.code for job in placed if job.institution and job.kind is Kind.REMINDER}, found
     )
-    pairs = {(job.recipient.email.lower(), job.institution.code) for job in batch if job.institution}
-    found.suppressed = await suppressions.active(conn, pairs)
-    # Last: whoever saw an application issued by this very job, a moment ago, must see the job as well.
-    for row in await _rows(conn, (jobs.c.job_id, jobs.c.digest, jobs.c.answer), jobs.c.job_id, job_ids):
-        found.jobs[row.job_id] = KnownJob(row.digest, row.answer)
     return found
 
 
-async def _guided(conn: AsyncConnection, codes: Collection[str], found: Known) -> None:
-    """Institutions that were sent a guide; one in doubt may have arrived."""
-    if not codes:
-        return
-    query = select(messages.c.institution_code, messages.c.application_id).where(
-        among(conn, messages.c.institution_code, codes),
-        messages.c.kind == Kind.GUIDE,
-        messages.c.status.in_([Status.SENT, Status.IN_DOUBT]),
+_APPLICATIONS, _INSTITUTIONS, _ADDRESSES, _JOBS = "application_ids", "institution_codes", "email_keys", "job_ids"
+
+
+@cache
+def _on_record(*, on_sqlite: bool) -> CompoundSelect[Any]:
+    """What is on record, each kind of row under its name (`what`): one turn with the database, and one moment."""
+
+    def among_given(column: Column[Any], name: str) -> ColumnElement[bool]:
+        return among_these(column, name, on_sqlite=on_sqlite)
+
+    m, s = messages.c, suppressed.c
+    gates = m.kind.in_([Kind.PRE_CHECK, Kind.GUIDE])
+    arrived = m.status.in_([Status.SENT, Status.IN_DOUBT])  # one in doubt may have
+    return union_all(
+        _rows_of("application", applications.c.id, applications.c.institution_code, applications.c.issue_job_id).where(
+            among_given(applications.c.id, _APPLICATIONS)
+        ),
+        _rows_of("message", m.application_id, m.id, m.kind, m.status, m.email_key, at=m.sent_at).where(
+            among_given(m.application_id, _APPLICATIONS), gates
+        ),
+        _rows_of("guided", m.institution_code, m.application_id).where(
+            among_given(m.institution_code, _INSTITUTIONS), m.kind == Kind.GUIDE, arrived
+        ),
+        _rows_of("suppressed", s.email_key, s.institution_code, s.scope).where(
+            among_given(s.email_key, _ADDRESSES),
+            among_given(s.institution_code, _INSTITUTIONS),
+            s.released_at.is_(None),
+        ),
+        _rows_of("job", jobs.c.job_id, digest=jobs.c.digest, answer=jobs.c.answer).where(
+            among_given(jobs.c.job_id, _JOBS)
+        ),
     )
-    for code, application_id in (await conn.execute(query)).all():
-        found.guided.setdefault(code, set()).add(application_id)
+
+
+def _rows_of(what: str, key: Column[Any], *texts: Column[Any], **more: Column[Any]) -> Select[Any]:
+    """Rows of one form: what, key, four texts, a moment, octets, JSON; what a kind of row lacks is null."""
+    padded = [*texts, *[null()] * (4 - len(texts))]
+    columns = [cast(column, Text).label(name) for name, column in zip("abcd", padded, strict=True)]
+    kept: Mapping[str, TypeEngine[Any]] = {"at": UtcTime(), "digest": LargeBinary(), "answer": jobs.c.answer.type}
+    rest = [(more[name] if name in more else cast(null(), type_)).label(name) for name, type_ in kept.items()]
+    named: list[ColumnElement[Any]] = [literal(what, Text).label("what"), cast(key, Text).label("key"), *columns, *rest]
+    return select(*named)
 
 
 async def _reminded(conn: AsyncConnection, codes: Collection[str], found: Known) -> None:
@@ -122,14 +184,6 @@ async def _reminded(conn: AsyncConnection, codes: Collection[str], found: Known)
         among(conn, reporting.c.institution_code, codes), reporting.c.channel == "paper"
     )
     found.on_paper |= {(row[0], row[1], row[2]) for row in await conn.execute(paper)}
-
-
-async def _rows(
-    conn: AsyncConnection, columns: Sequence[Column[Any]], key: Column[Any], values: Collection[str]
-) -> Sequence[Row[Any]]:
-    if not values:
-        return []
-    return (await conn.execute(select(*columns).where(among(conn, key, values)))).all()
 
 
 @dataclass(slots=True)
@@ -177,13 +231,49 @@ def institution_row(institution: Institution, at: datetime) -> dict[str, Any]:
 async def save(conn: AsyncConnection, batch: Batch, at: datetime) -> None:
     """Write a batch. Raises IntegrityError when another process has accepted one of its jobs first."""
     # In the order of their keys: two batches that meet wait for each other, and never for ever.
-    await upsert(conn, institutions, _sorted(batch.institutions), ("code",))
-    await upsert(conn, applications, _sorted(batch.applications), ("id",), ("created_at",), _FILLED)
-    for table, rows in ((jobs, batch.jobs), (messages, batch.messages), (events, batch.events)):
-        await insert_rows(conn, table, rows)
+    rows: dict[Table, Sequence[Mapping[str, Any]]] = {
+        institutions: _sorted(batch.institutions),
+        applications: _sorted(batch.applications),
+        jobs: batch.jobs,
+        messages: batch.messages,
+        events: batch.events,
+    }
+    await _write(conn, {table: those for table, those in rows.items() if those})
     await _issue(conn, batch.issued)
     for pair in batch.released:
         await suppressions.release(conn, pair, at, "system", "事前確認メールを新たに送信するため")
+
+
+async def _write(conn: AsyncConnection, rows: Mapping[Table, Sequence[Mapping[str, Any]]]) -> None:
+    """On PostgreSQL in one statement: whoever posts a single job waits for every turn with the database."""
+    if is_sqlite(conn):
+        for table, those in rows.items():
+            await (
+                upsert(conn, table, those, *_KNOWN_BY[table]) if table in _KNOWN_BY else insert_rows(conn, table, those)
+            )
+    elif rows:
+        statement = _all_at_once(tuple((table, tuple(those[0])) for table, those in rows.items()))
+        await conn.execute(statement, {table.name: parameter(conn, those) for table, those in rows.items()})
+
+
+_KNOWN_BY: Mapping[Table, tuple[Sequence[str], Sequence[str], Sequence[str]]] = {
+    institutions: (("code",), (), ()),
+    applications: (("id",), ("created_at",), _FILLED),
+}
+"""Tables whose rows may be there already: `key`, `keep` and `fill` of `upsert`."""
+
+
+@cache
+def _all_at_once(parts: tuple[tuple[Table, tuple[str, ...]], ...]) -> Select[Any]:
+    """Rows of several tables, each the parameter of its table's name."""
+    # PostgreSQL executes the last one first.
+    return select(literal(1)).add_cte(*(_part(*part).cte(f"new_{part[0].name}") for part in reversed(parts)))
+
+
+def _part(table: Table, names: tuple[str, ...]) -> Any:
+    if table in _KNOWN_BY:
+        return _upsert(table, names, *map(tuple, _KNOWN_BY[table]), on_sqlite=False, rows=table.name)
+    return insert_from(table, names, on_sqlite=False, rows=table.name)
 
 
 def _sorted(rows: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -229,8 +319,10 @@ def _upsert(
     fill: tuple[str, ...],
     *,
     on_sqlite: bool,
+    rows: str = "rows",
 ) -> Any:
-    statement = insert_into(table, on_sqlite=True) if on_sqlite else insert_from(table, names, on_sqlite=False)
+    plain = insert_into(table, on_sqlite=True)
+    statement = plain if on_sqlite else insert_from(table, names, on_sqlite=False, rows=rows)
     news = {
         name: func.coalesce(statement.excluded[name], table.c[name]) if name in fill else statement.excluded[name]
         for name in names

@@ -59,7 +59,7 @@ class Services:
     oidc_roles: Sequence[RoleRule] = ()
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:  # a plain function would be run in a thread
     services: Services = request.app.state.services
     return services
 
