@@ -68,7 +68,7 @@ class _OnPostgres:
     @property
     def count(self) -> int:
         """Mails in a backlog."""
-        return self.plan.size(3000, 1500)
+        return self.plan.size(12_000, 6000)
 
     def measure(self) -> Section:
         """Both queues are filled once and copied for every repetition."""
@@ -128,7 +128,7 @@ def _shown(processes: int) -> str:
 
 
 def _on_sqlite(plan: Plan, relay: Relay) -> Section:
-    count = plan.size(3000, 1000)
+    count = plan.size(12_000, 4000)
     about = f"{count:,} `code` mails, one process, from the first claim to the last mail recorded as sent."
     section = Section("drain: SQLite", about)
     with _published(plan, relay, count) as instance:
