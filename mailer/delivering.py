@@ -11,6 +11,7 @@ import structlog
 
 from core.clock import Clock
 from core.messages import Change, Message
+from mailer.alarm import Alarm
 from mailer.gate import RelayGate
 from mailer.journal import Journal
 from mailer.outcomes import OutcomeRules, change_for, given_back, of_the_relay, postponed, waits_for_relay
@@ -123,7 +124,7 @@ class Delivering:
                 if aside:
                     await asyncio.sleep(_SPARE_PAUSE_SECONDS)
         finally:
-            ahead.taken()
+            ahead.end()
             await connection.close()
 
     async def _next(self) -> Outgoing:
@@ -245,22 +246,25 @@ class _Ahead:
     def __init__(self, delivering: Delivering) -> None:
         self._delivering = delivering
         self._mail: Outgoing | None = None
-        self._patience: asyncio.TimerHandle | None = None
+        self._patience = Alarm(self._give_back)
 
     def take(self) -> Route | None:
         """The next mail's envelope, where there is one."""
         self._mail = self._delivering.next_at_once()
         if self._mail is None:
             return None
-        self._patience = asyncio.get_running_loop().call_later(self._delivering.patience, self._give_back)
+        self._patience.set(self._delivering.patience)
         return self._mail.route
 
     def taken(self) -> Outgoing | None:
         """The mail, whose turn has come."""
-        if self._patience is not None:
-            self._patience.cancel()
+        self._patience.lift()
         mail, self._mail = self._mail, None
         return mail
+
+    def end(self) -> None:
+        """Nothing more is introduced."""
+        self._patience.end()
 
     def _give_back(self) -> None:
         mail = self.taken()

@@ -11,9 +11,9 @@ from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
 
+from mailer.alarm import Alarm
+
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
-_CLOCK_TICK = 0.001
-"""Seconds: event loops keep time in milliseconds."""
 _LONGEST_LINE = 8_192
 _LONGEST_REPLY = 65_536
 _MOST_REPLIES = 16
@@ -57,9 +57,7 @@ class Wire(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._patience = 0.0
-        self._due = 0.0
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = 0.0
+        self._alarm = Alarm(self._overdue)
         self._trouble: WireError | None = None
         self._held_back = self._refused = False
         transport.set_write_buffer_limits(high=0)
@@ -107,36 +105,16 @@ class Wire(asyncio.Protocol):
 
     async def _more(self, seconds: float) -> None:
         self._waiter = self._loop.create_future()
-        self._watch(seconds)
+        self._patience = seconds
+        self._alarm.set(seconds)
         try:
             await self._waiter
         finally:
+            self._alarm.lift()
             self._waiter = None
 
-    def _watch(self, seconds: float) -> None:
-        """Have the wait end in time. An alarm that is set stays set: to move it for each reply costs more than one."""
-        self._patience, self._due = seconds, self._loop.time() + seconds
-        if self._alarm is None or self._due < self._alarm_at:
-            self._set_alarm()
-
-    def _set_alarm(self) -> None:
-        self._cancel_alarm()
-        self._alarm_at = self._due
-        self._alarm = self._loop.call_at(self._due, self._ring)
-
-    def _ring(self) -> None:
-        self._alarm = None
-        if self._waiter is None:
-            return
-        if self._loop.time() >= self._due - _CLOCK_TICK:
-            self._fail(ReplyOverdue(f"no reply within {self._patience:g} s"))
-        else:
-            self._set_alarm()
-
-    def _cancel_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+    def _overdue(self) -> None:
+        self._fail(ReplyOverdue(f"no reply within {self._patience:g} s"))
 
     def abort(self) -> None:
         """Close at once; what has not left is thrown away and never leaves."""
@@ -145,7 +123,7 @@ class Wire(asyncio.Protocol):
 
     def close(self) -> None:
         """Close once everything written has left."""
-        self._cancel_alarm()
+        self._alarm.end()
         self._transport.close()
 
     # What the transport tells:
@@ -195,7 +173,7 @@ class Wire(asyncio.Protocol):
 
     def _fail(self, trouble: WireError) -> None:
         self._trouble = self._trouble or trouble
-        self._cancel_alarm()
+        self._alarm.end()
         self._wake()
 
     def _wake(self) -> None:

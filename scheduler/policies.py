@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 
 from core.jst import tokyo_date
@@ -36,6 +37,7 @@ class LeavePolicy:
         has_contact: Callable[[str], bool],
     ) -> None:
         self._timing = timing
+        self._first_due = lru_cache(maxsize=256)(timing.first_due)  # all mails of a claim are asked of one moment
         self._reminders = reminders
         self._may_mail = may_mail
         self._has_contact = has_contact
@@ -91,7 +93,7 @@ class LeavePolicy:
         return Postpone(due_at, "gate") if due_at > now else None
 
     def _window(self, candidate: Candidate, now: datetime) -> Postpone | None:
-        start = self._timing.first_due(candidate.message.kind, now, candidate.prefecture)
+        start = self._first_due(candidate.message.kind, now, candidate.prefecture)
         return Postpone(start, "window") if start > now else None
 
     def _contact(self, candidate: Candidate, now: datetime) -> Hold | None:

@@ -23,7 +23,6 @@ from mailer.outcomes import (
     change_for,
     given_back,
     held_back,
-    late,
     of_the_relay,
     waits_for_relay,
 )
@@ -293,7 +292,7 @@ def test_a_mail_that_cannot_be_made_uses_up_no_try() -> None:
 
 
 def test_a_late_outcome_changes_nothing_and_is_told() -> None:
-    made = late(change(Accepted(250, "Ok")))
+    made = change(Accepted(250, "Ok")).late()
     assert (made.target, made.values, made.lease, made.event) == (None, {}, None, "outcome-late")
     assert made.detail["outcome"] == "sent"
     assert made.detail["reply"] == "Ok"
