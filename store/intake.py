@@ -43,6 +43,7 @@ from store.bulk import (
     parameter,
     update_rows,
 )
+from store.engine import NOTIFYING, notifies
 from store.search import name_key, search_key
 from store.tables import applications, events, institutions, jobs, messages, reporting
 from store.tables import suppressions as suppressed
@@ -253,6 +254,7 @@ async def _write(conn: AsyncConnection, rows: Mapping[Table, Sequence[Mapping[st
             )
     elif rows:
         statement = _all_at_once(tuple((table, tuple(those[0])) for table, those in rows.items()))
+        notifies(conn)
         await conn.execute(statement, {table.name: parameter(conn, those) for table, those in rows.items()})
 
 
@@ -267,7 +269,7 @@ _KNOWN_BY: Mapping[Table, tuple[Sequence[str], Sequence[str], Sequence[str]]] = 
 def _all_at_once(parts: tuple[tuple[Table, tuple[str, ...]], ...]) -> Select[Any]:
     """Rows of several tables, each the parameter of its table's name."""
     # PostgreSQL executes the last one first.
-    return select(literal(1)).add_cte(*(_part(*part).cte(f"new_{part[0].name}") for part in reversed(parts)))
+    return select(NOTIFYING).add_cte(*(_part(*part).cte(f"new_{part[0].name}") for part in reversed(parts)))
 
 
 def _part(table: Table, names: tuple[str, ...]) -> Any:
