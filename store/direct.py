@@ -108,7 +108,11 @@ class _Conversation:
     async def begin(cls, dsn: str) -> _Conversation:
         """Raises psycopg.OperationalError."""
         conn = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
-        await conn.execute(_SESSION)
+        try:
+            await conn.execute(_SESSION)
+        except BaseException:
+            await conn.close()
+            raise
         return cls(conn)
 
     async def fetch(self, statement: Statement, given: Mapping[str, str]) -> Rows:

@@ -137,7 +137,9 @@ def _entry(shape: Shape) -> Statement:
         *(column(name, type_) for name, type_ in types.items())
     )
     each = of_each.render_derived(with_types=True)
-    given = select(*(each.c[name] for name in types)).select_from(gone).join(each, true()).cte("given")
+    # In the order of ids, so that transactions which meet lock rows in the same order.
+    ordered = select(*(each.c[name] for name in types)).select_from(gone).join(each, true()).order_by(each.c.id)
+    given = ordered.cte("given")
     moved, told = moved_and_told(shape, {name: given.c[name] for name in types})
     whole = union_all(select(moved.c.id), select(cast(gone.c.number, Text()))).add_cte(told)
     return Statement.of(whole, frozenset({"lease", "numbers"}))

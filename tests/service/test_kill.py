@@ -36,10 +36,12 @@ OPEN = [Status.HELD, Status.SCHEDULED, Status.SENDING, Status.DEFERRED]
 
 
 class Relay:
-    """Takes everything, and tells when so many mails have come."""
+    """Takes everything, and tells when so many mails have come. Keeps replies back from `holds_from` mails on."""
 
-    def __init__(self) -> None:
+    def __init__(self, holds_from: int | None = None) -> None:
         self.port = 0
+        self._holds_from = holds_from
+        self._held_back: list[tuple[Any, bytes]] = []
         self.mails: Counter[tuple[str, str]] = Counter()  # by Message-ID and kind
         self._parser = BytesHeaderParser()
         self._reached: list[tuple[int, asyncio.Event]] = []
@@ -51,6 +53,18 @@ class Relay:
         for count, event in self._reached:
             if total >= count:
                 event.set()
+
+    def reply(self, transport: Any, reply: bytes) -> None:
+        if self._holds_from is not None and self.mails.total() >= self._holds_from:
+            self._held_back.append((transport, reply))
+        else:
+            transport.write(reply)
+
+    def let_go(self) -> None:
+        """Say what was kept back, and keep nothing back any more."""
+        self._holds_from = None
+        for transport, reply in self._held_back:
+            transport.write(reply)
 
     async def reach(self, count: int) -> None:
         event = asyncio.Event()
@@ -85,7 +99,7 @@ class Conversation(asyncio.Protocol):
             if not end:
                 return
             self.received = rest
-            self.transport.write(self.answer(head))
+            self.relay.reply(self.transport, self.answer(head))
 
     def answer(self, head: bytes) -> bytes:
         if self.in_data:
@@ -226,7 +240,7 @@ async def test_nothing_is_lost_and_few_come_twice(
 
 async def test_the_living_take_over_within_fifteen_seconds(tmp_path: Path, postgres_url: str) -> None:
     """Two senders on PostgreSQL; one is killed while its mails are under way, the other sends what it held."""
-    async with Relay().open() as relay:
+    async with Relay(holds_from=80).open() as relay:
         service = Service(tmp_path, relay.port, postgres_url, speed=1)
         await service.publish(1000)
         first, second = await service.start("sender"), await service.start("sender")
@@ -239,6 +253,7 @@ async def test_the_living_take_over_within_fifteen_seconds(tmp_path: Path, postg
         await kill(first)
         killed_at = asyncio.get_running_loop().time()
         assert await service.held_by(first) > 0
+        relay.let_go()
 
         async def nothing_is_held() -> bool:
             return await service.held_by(first) == 0

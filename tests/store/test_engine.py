@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from store.engine import Database
+from store.engine import NOTIFYING, Database, notifies
 from store.tables import senders
 
 ADD = "INSERT INTO senders (id, started_at, beat_at) VALUES (:id, '2026-01-01', '2026-01-01')"
@@ -107,4 +108,42 @@ async def test_the_folder_of_an_sqlite_file_is_made(tmp_path: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'new' / 'folder' / 'todoke.sqlite3'}")
     async with database.read():
         assert (tmp_path / "new" / "folder").is_dir()
+    await database.close()
+
+
+async def test_a_connection_that_the_server_ended_meanwhile_is_replaced_unnoticed(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    pid = text("SELECT pg_backend_pid()")
+    async with database.read() as conn:
+        before = (await conn.execute(pid)).scalar_one()
+    other = Database(postgres_url)
+    async with other.read() as conn:
+        await conn.execute(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": before})
+    async with database.read() as conn:
+        assert (await conn.execute(pid)).scalar_one() != before
+    await database.close()
+    await other.close()
+
+
+async def test_a_notice_that_was_taken_back_does_not_stand_for_the_next(postgres_url: str) -> None:
+    database = Database(postgres_url)
+
+    async def fail() -> None:
+        async with database.write(wake=True) as conn:
+            notifies(conn)
+            await conn.execute(select(NOTIFYING))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    dsn = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as listener:
+        await listener.execute("LISTEN todoke")
+        async with database.write(wake=True) as conn:
+            await conn.execute(text("SELECT 1"))
+        async with database.write(wake=True) as conn:
+            notifies(conn)
+            await conn.execute(select(NOTIFYING))
+        heard = [notice.channel async for notice in listener.notifies(timeout=30, stop_after=2)]
+    assert heard == ["todoke", "todoke"]
     await database.close()
