@@ -114,13 +114,17 @@ class Sender:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Send until `stop` is set; then finish what is on the wire and give the rest back."""
+        """Send until `stop` is set; then finish what is on the wire and give the rest back.
+
+        Where a part of it fails, all of it ends so, and what failed is raised: a sender that only seems to be at work
+        would keep its mails from all others.
+        """
         await self._heartbeat.start()
         working = [asyncio.create_task(self._delivering.work(connection)) for connection in self._connections]
         serving = [asyncio.create_task(part.run()) for part in (self._journal, self._heartbeat, self._gate)]
         feeding = asyncio.create_task(self._feed())
         try:
-            await stop.wait()
+            await _until(stop, [*working, *serving, feeding])
         finally:
             await end(feeding)
             await self._drain()
@@ -206,3 +210,15 @@ class Sender:
     async def _probe(self) -> str | None:
         """What is wrong with the relay; a connection that stands is proof enough that it can be used."""
         return None if self._delivering.connected() else await Connection(self._settings.relay).probe()
+
+
+async def _until(stop: asyncio.Event, parts: Sequence[asyncio.Task[None]]) -> None:
+    """Until `stop` is set, or a part ends, as none does by itself. Raises what it raised."""
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait({stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end(stopping)
+    for part in parts:
+        if part in done:
+            part.result()

@@ -22,7 +22,7 @@ from core.errors import TodokeError
 from core.kinds import Kind
 from core.mail import Contact, MailContent
 from core.messages import Change, Message, Noted, Receipt
-from core.ports import Candidate, Claim
+from core.ports import Candidate, Claim, Postpone
 from core.retry import REPAIR_PAUSE, Schedule
 from core.return_path import ReturnPaths
 from core.statuses import Status
@@ -551,3 +551,19 @@ class TestTrouble:
 
 async def answer(value: bool) -> bool:
     return value
+
+
+class Faulty(Pacing):
+    """A fault of our own, in the midst of sending."""
+
+    def held(self, address: str, now: datetime) -> Postpone | None:
+        raise LookupError("a fault")
+
+
+async def test_a_sender_with_a_fault_ends_and_gives_everything_back(room: Any, relay: Relay, office: Office) -> None:
+    office.pacing = Faulty()
+    ids = await fill(room, 20)
+    with pytest.raises(LookupError, match="a fault"):
+        await office.sender(stop_grace=0.01).run(asyncio.Event())
+    assert {await room.status(one) for one in ids} == {Status.SCHEDULED}
+    assert relay.taken == []
