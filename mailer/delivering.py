@@ -14,7 +14,15 @@ from core.messages import Change, Message
 from mailer.alarm import Alarm
 from mailer.gate import RelayGate
 from mailer.journal import Journal
-from mailer.outcomes import OutcomeRules, change_for, given_back, of_the_relay, postponed, waits_for_relay
+from mailer.outcomes import (
+    OutcomeRules,
+    change_for,
+    given_back,
+    left_in_doubt,
+    of_the_relay,
+    postponed,
+    waits_for_relay,
+)
 from mailer.pacing import Pacing
 from mailer.patience import asked_wait, slows
 from mailer.signing import Signer
@@ -115,7 +123,7 @@ class Delivering:
                 mail = ahead.taken() or await self._next()
                 self._journal.begin()
                 try:
-                    aside = await self._deliver(mail, connection, ahead)
+                    aside = await self._attempt(mail, connection, ahead)
                 finally:
                     self._journal.end()
                     self._pacing.end(mail.message.recipient.email)
@@ -182,6 +190,16 @@ class Delivering:
 
     def _short_of_work(self) -> bool:
         return self._queue.qsize() <= self.enough
+
+    async def _attempt(self, mail: Outgoing, connection: Connection, ahead: _Ahead) -> bool:
+        """As `_deliver`; a fault of our own that one mail or its reply brings out does not stop the others."""
+        try:
+            return await self._deliver(mail, connection, ahead)
+        except Exception as error:
+            log.exception("a fault; the mail is left to a person", message=mail.message.id, alarm=True)
+            why = f"{type(error).__name__}: {error}"
+            self.record(left_in_doubt(mail.message, why, mail.lease, self._clock.now()), mail.lease)
+            return False
 
     async def _deliver(self, mail: Outgoing, connection: Connection, ahead: _Ahead) -> bool:
         """Send a mail and have its outcome recorded while the connection turns to the next one.

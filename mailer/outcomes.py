@@ -93,6 +93,11 @@ def held_back(message: Message, why: str, reason: str, until: datetime, lease: s
     return Change(message.id, Status.DEFERRED, "deferred", now, detail, values, lease)
 
 
+def left_in_doubt(message: Message, why: str, lease: str, now: datetime) -> Change:
+    """A mail that met a fault of our own: it may have left, and waits for a report or a person."""
+    return doubt(message.id, _tries(message), None, now, why=bounded(why), detail={"alarm": True}, lease=lease)
+
+
 def _sent(message: Message, outcome: Accepted, rules: OutcomeRules, lease: str, now: datetime) -> Change:
     tries = _tries(message).one_more(now)
     told = {

@@ -567,3 +567,26 @@ async def test_a_sender_with_a_fault_ends_and_gives_everything_back(room: Any, r
         await office.sender(stop_grace=0.01).run(asyncio.Event())
     assert {await room.status(one) for one in ids} == {Status.SCHEDULED}
     assert relay.taken == []
+
+
+async def test_a_mail_that_brings_out_a_fault_is_left_to_a_person_and_the_others_go_on(
+    room: Any, relay: Relay, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = await room.add(Kind.REJECTION)
+    others = await fill(room, 20)
+
+    async def refuse(message_id: str, _: Envelope) -> str | None:
+        return "550 5.1.1 odd" if message_id == odd else None
+
+    def judge(code: int, enhanced: str | None, text: str, stage: str) -> Any:
+        raise LookupError("a fault")
+
+    relay.at_rcpt = refuse
+    monkeypatch.setitem(globals(), "classify_reply", judge)
+    async with office.open(office.sender(connections=1)):
+        await office.until(sent=20, in_doubt=1)
+    row = await room.row(odd)
+    assert (row.status, row.ready_at, row.lease) == (Status.IN_DOUBT, None, None)
+    event = (await room.story(odd))[-1]
+    assert (event.detail["why"], event.detail["needs_person"]) == ("LookupError: a fault", True)
+    assert Counter(relay.taken) == Counter(others)
