@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from itertools import count
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -16,8 +17,12 @@ from templates.salutation import one_line
 from templates.stencils import Stencil, alike, guarded, only_shows
 from templates.view import View, build_view
 
-_KEPT = 1000
-"""Stencils of a kind: enough for every prefecture with every type of institution, at some 20 KB each."""
+_KEPT = 500
+"""Stencils of a kind, at some 20 KB each: enough for every type of institution and every state of its report."""
+
+
+_OF_INSTITUTION, _OF_CONTACT = ("name", "code", "prefecture"), ("name", "phone", "email")
+_of_institution, _of_contact = attrgetter(*_OF_INSTITUTION), attrgetter(*_OF_CONTACT)
 
 
 class Wording(NamedTuple):
@@ -43,7 +48,8 @@ class _Shape(NamedTuple):
     """What mails of one stencil have in common."""
 
     lines: int
-    institution: tuple[InstitutionType, str] | None
+    institution: InstitutionType | None
+    contact: bool
     data: tuple[str, ...]
     expires: bool
     alike: tuple[tuple[str, object], ...]
@@ -51,9 +57,9 @@ class _Shape(NamedTuple):
     @classmethod
     def of(cls, view: View) -> _Shape:
         """The shape of a mail; `values` are what it leaves out."""
-        place = view.institution
-        institution = None if place is None else (place.type, place.prefecture)
-        return cls(len(view.to), institution, tuple(view.data), bool(view.expires_text), view.alike)
+        institution = None if view.institution is None else view.institution.type
+        contact, expires = view.prefecture_contact is not None, bool(view.expires_text)
+        return cls(len(view.to), institution, contact, tuple(view.data), expires, view.alike)
 
     def view(self, value: Callable[[int], Any]) -> dict[str, Any]:
         """The names of a mail of this shape, where `value` makes each of its own values, in the order of `values`."""
@@ -61,9 +67,10 @@ class _Shape(NamedTuple):
         names: dict[str, Any] = dict(self.alike)
         names["to"] = [value(next(number)) for _ in range(self.lines)]
         if self.institution is not None:
-            kind, prefecture = self.institution
-            place = {"name": value(next(number)), "code": value(next(number))}
-            names["institution"] = SimpleNamespace(**place, type=kind, prefecture=prefecture)
+            place = {name: value(next(number)) for name in _OF_INSTITUTION}
+            names["institution"] = SimpleNamespace(**place, type=self.institution)
+        if self.contact:
+            names["prefecture_contact"] = SimpleNamespace(**{name: value(next(number)) for name in _OF_CONTACT})
         names["data"] = {name: value(next(number)) for name in self.data}
         if self.expires:
             names["expires_text"] = value(next(number))
@@ -73,7 +80,9 @@ class _Shape(NamedTuple):
 def _values(view: View) -> list[str]:
     values = list(view.to)
     if view.institution is not None:
-        values += (view.institution.name, view.institution.code)
+        values += _of_institution(view.institution)
+    if view.prefecture_contact is not None:
+        values += _of_contact(view.prefecture_contact)
     values += view.data.values()
     if view.expires_text:
         values.append(view.expires_text)

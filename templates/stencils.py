@@ -25,7 +25,7 @@ _PADDINGS = ("", "広い1 narrow " * 5)
 _AWKWARD = tuple(f"<{number} & {chr(34)}値{chr(39)}>" for number in range(64))
 """Values to try a stencil with: more than a mail has."""
 
-ALIKE = frozenset({"facts", "scheme", "secretariat", "prefecture_contact", "reminder", "waiting"})
+ALIKE = frozenset({"facts", "scheme", "secretariat", "reminder", "waiting"})
 """Names whose values are the same in all mails of one stencil."""
 
 _JOINS = (nodes.Concat, nodes.Mod, nodes.AssignBlock, nodes.CallBlock)

@@ -43,18 +43,22 @@ class ReminderView(NamedTuple):
     last_year_data: bool
 
 
+_OWN = ("to", "institution", "prefecture_contact", "data", "expires_text")
+
+
 class View(NamedTuple):
     """The names of one mail: `alike` are those whose values it shares with many others."""
 
     to: tuple[str, ...]
     institution: Institution | None
+    prefecture_contact: Contact | None
     data: dict[str, str]
     expires_text: str | None
     alike: tuple[tuple[str, object], ...]
 
     def names(self) -> dict[str, Any]:
         """All of them, but for those that the context did not have."""
-        own = {name: getattr(self, name) for name in ("to", "institution", "data", "expires_text")}
+        own = {name: getattr(self, name) for name in _OWN}
         return dict(self.alike) | {name: value for name, value in own.items() if value is not None}
 
 
@@ -64,13 +68,13 @@ def build_view(context: MailContext) -> View:
     alike = (
         ("scheme", institution and Scheme.default_for(institution.type).label),
         ("secretariat", _contact(context, "secretariat", context.secretariat)),
-        ("prefecture_contact", _prefecture_contact(context)),
         ("reminder", _reminder(context.reminder)),
         ("waiting", context.waiting),
     )
     return View(
         recipient_lines(context.recipient, institution),
         institution,
+        _prefecture_contact(context),
         _data(context.data),
         context.expires_text,
         tuple([(name, value) for name, value in alike if value is not None]),

@@ -75,7 +75,9 @@ def test_any_values(catalog, data, kind):
             name=data.draw(WORDS),
             code=data.draw(WORDS),
             type=data.draw(st.sampled_from(InstitutionType)),
+            prefecture=data.draw(st.sampled_from(["01", "35", "47"])),
         ),
+        prefecture_contact=sample.prefecture_contact and Contact(data.draw(WORDS), data.draw(WORDS), data.draw(WORDS)),
         data={name: data.draw(WORDS) for name in sample.data},
         expires_text=sample.expires_text and data.draw(WORDS),
         secretariat=Contact(data.draw(WORDS), data.draw(WORDS), data.draw(WORDS)),
@@ -85,7 +87,24 @@ def test_any_values(catalog, data, kind):
     assert template.render(context) == template.run(context)
 
 
+def test_prefectures_share_their_stencils(catalog):
+    """A nation's reminders would fill the memory with copies of one text otherwise."""
+    template, sample = template_of(catalog, Kind.REMINDER), catalog.sample(Kind.REMINDER)
+    template.render(sample)
+    before = template._stencils.cache_info().misses
+    for number in range(1, 48):
+        place = replace(sample.institution, prefecture=f"{number:02}")
+        context = replace(
+            sample, institution=place, prefecture_contact=Contact(f"窓口{number}", f"0{number}", "a@b.jp")
+        )
+        assert template.render(context) == template.run(context)
+    assert template._stencils.cache_info().misses == before
+
+
 LOOKS = [
+    "{% if institution.prefecture == '35' %}山口{% endif %}",
+    "{% if prefecture_contact.phone[:3] == '083' %}山口{% endif %}",
+    "{% set line = prefecture_contact.name ~ '様' %}{% if line|length > 8 %}長い{% endif %}{{ line }}",
     "{% if data.login_id == 'h3510012345' %}その方{% endif %}",
     "{% if data.login_id | length > 5 %}長い{% endif %}",
     "{{ data.login_id | upper }}",
