@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Dialect,
     FromClause,
@@ -131,18 +132,21 @@ def as_text(rows: Iterable[Any], *, on_sqlite: bool) -> str:
 def among(conn: AsyncConnection, where: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
     """Whether a column is one of these strings."""
     if is_sqlite(conn):
-        each = func.json_each(bindparam(None, parameter(conn, values), Text())).table_valued("value")
-        return where.in_(select(each.c.value))
-    # As an array rather than a set of rows: PostgreSQL then goes by the index even where it knows no statistics yet.
-    return where == func.any(bindparam(None, list(values), ARRAY(Text())))
+        return _is_one_of(where, bindparam(None, parameter(conn, values), Text()), on_sqlite=True)
+    return _is_one_of(where, bindparam(None, list(values), ARRAY(Text())), on_sqlite=False)
 
 
 def among_these(where: ColumnElement[Any], name: str, *, on_sqlite: bool) -> ColumnElement[bool]:
     """Whether a column is one of the strings of a parameter: a JSON array for SQLite, a list for PostgreSQL."""
+    return _is_one_of(where, bindparam(name, type_=Text() if on_sqlite else ARRAY(Text())), on_sqlite=on_sqlite)
+
+
+def _is_one_of(where: ColumnElement[Any], these: BindParameter[Any], *, on_sqlite: bool) -> ColumnElement[bool]:
     if on_sqlite:
-        each = func.json_each(bindparam(name, type_=Text())).table_valued("value")
+        each = func.json_each(these).table_valued("value")
         return where.in_(select(each.c.value))
-    return where == func.any(bindparam(name, type_=ARRAY(Text())))
+    # As an array rather than a set of rows: PostgreSQL then goes by the index even where it knows no statistics yet.
+    return where == func.any(these)
 
 
 def given(types: Mapping[str, TypeEngine[Any]], *, sqlite: bool, rows: str = _ROWS) -> dict[str, ColumnElement[Any]]:

@@ -323,8 +323,10 @@ def _upsert(
     on_sqlite: bool,
     rows: str = "rows",
 ) -> Any:
-    plain = insert_into(table, on_sqlite=True)
-    statement = plain if on_sqlite else insert_from(table, names, on_sqlite=False, rows=rows)
+    if on_sqlite:
+        statement = insert_into(table, on_sqlite=True)
+    else:
+        statement = insert_from(table, names, on_sqlite=False, rows=rows)
     news = {
         name: func.coalesce(statement.excluded[name], table.c[name]) if name in fill else statement.excluded[name]
         for name in names
