@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.kinds import Kind, Scheme
 from core.mail import Institution, Recipient
@@ -59,7 +59,6 @@ class Change:
     values: Mapping[str, Any] = field(default_factory=dict)
     lease: str | None = None
     sources: frozenset[Status] | None = None  # narrower than the transition table, where that is meant
-    alone: bool = False  # nothing follows from it: no gate waits for it, nothing else is to be worked out
 
     def late(self) -> Change:
         """An outcome that came after somebody else's word on the message: told beside it, changing no status."""
@@ -67,12 +66,50 @@ class Change:
         return Change(self.message_id, None, "outcome-late", self.at, detail)
 
 
+class Taken(NamedTuple):
+    """A mail that the relay took, and all that is recorded of it: nothing follows, as from a pre-check it would."""
+
+    message_id: str
+    lease: str
+    at: datetime
+    settles_at: datetime
+    attempts: int
+    first_attempt_at: datetime
+    smtp_code: int
+    enhanced_code: str | None
+    reply: str
+
+    def change(self) -> Change:
+        """As one step of its message."""
+        values = {
+            "sent_at": self.at,
+            "settles_at": self.settles_at,
+            "attempts": self.attempts,
+            "first_attempt_at": self.first_attempt_at,
+            "smtp_code": self.smtp_code,
+            "enhanced_code": self.enhanced_code,
+            "diagnostic": self.reply,
+            "reason": None,
+            "bounce_class": None,
+        }
+        detail = {"attempt": self.attempts, "smtp_code": self.smtp_code, "reply": self.reply}
+        return Change(self.message_id, Status.SENT, "sent", self.at, detail, values, self.lease)
+
+    def late(self) -> Change:
+        """See `Change.late`."""
+        return self.change().late()
+
+
+Result = Change | Taken
+"""What came of a claim, as it is recorded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Mails that the relay took: noted durably under a number of their sender's, then entered with their messages."""
 
     number: int
-    taken: Sequence[Change]
+    taken: Sequence[Taken]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,17 @@ from functools import partial
 import structlog
 
 from core.clock import Clock
-from core.messages import Change, Message
+from core.messages import Message, Result
 from mailer.alarm import Alarm
 from mailer.gate import RelayGate
 from mailer.journal import Journal
 from mailer.outcomes import (
     OutcomeRules,
-    change_for,
     given_back,
     left_in_doubt,
     of_the_relay,
     postponed,
+    result_of,
     waits_for_relay,
 )
 from mailer.pacing import Pacing
@@ -102,15 +102,15 @@ class Delivering:
         await self._queue.join()
         await self._all_recorded.wait()
 
-    def record(self, change: Change, lease: str) -> None:
+    def record(self, result: Result, lease: str) -> None:
         """Have an outcome recorded, or told beside the word of whoever had the message by then."""
         self._unrecorded += 1
         self._all_recorded.clear()
-        self._journal.outcome(change, lease, partial(self._see_recorded, change, lease))
+        self._journal.outcome(result, lease, partial(self._see_recorded, result, lease))
 
-    def _see_recorded(self, change: Change, lease: str, recorded: bool) -> None:
-        if not recorded and change.lease is not None:
-            self.record(change.late(), lease)
+    def _see_recorded(self, result: Result, lease: str, recorded: bool) -> None:
+        if not recorded and result.lease is not None:
+            self.record(result.late(), lease)
         self._unrecorded -= 1
         if not self._unrecorded:
             self._all_recorded.set()
@@ -219,7 +219,7 @@ class Delivering:
         if isinstance(outcome, Refused) and slows(outcome):
             until = self._pacing.slow(mail.message.recipient.email, now, asked_wait(outcome.text))
             log.info("a provider asks for patience", message=mail.message.id, until=until.isoformat())
-        self.record(change_for(mail.message, outcome, self._rules, mail.lease, now), mail.lease)
+        self.record(result_of(mail.message, outcome, self._rules, mail.lease, now), mail.lease)
         return False
 
     def _stand_aside(self, mail: Outgoing, outcome: Refused | Lost) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import count
 from typing import Protocol, TypeVar
 
-from core.messages import Change, Noted, Receipt
+from core.messages import Change, Noted, Receipt, Result, Taken
 from mailer.insisting import insist
 
 _T = TypeVar("_T")
@@ -46,11 +46,11 @@ class Records(Protocol):
 
 @dataclass(slots=True)
 class _Waiting:
-    """A mark, or an outcome (`change`), and who is to be told of it."""
+    """A mark, or an outcome (`result`), and who is to be told of it."""
 
     message_id: str
     lease: str
-    change: Change | None
+    result: Result | None
     tell: Tell
 
 
@@ -102,9 +102,9 @@ class Journal:
         self._add(_Waiting(message_id, lease, None, partial(_settle, marked)))
         return marked
 
-    def outcome(self, change: Change, lease: str, tell: Tell) -> None:
+    def outcome(self, result: Result, lease: str, tell: Tell) -> None:
         """Record an outcome, and tell once it is: False where the message was no longer under its lease."""
-        self._add(_Waiting(change.message_id, lease, change, tell))
+        self._add(_Waiting(result.message_id, lease, result, tell))
 
     def _add(self, waiting: _Waiting) -> None:
         self._waiting.append(waiting)
@@ -126,7 +126,7 @@ class Journal:
 
     def _take(self) -> list[_Waiting]:
         batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-        self._marks = sum(waiting.change is None for waiting in self._waiting)
+        self._marks = sum(waiting.result is None for waiting in self._waiting)
         if not self._waiting:
             self._something.clear()
         return batch
@@ -147,21 +147,20 @@ class Journal:
 
     async def _write(self, batch: Sequence[_Waiting]) -> None:
         """First what has consequences, then the rest with the marks: no mark is durable before an earlier outcome."""
-        following = [waiting for waiting in batch if waiting.change is not None and not waiting.change.alone]
+        following = [(waiting.result, waiting.tell) for waiting in batch if isinstance(waiting.result, Change)]
         if following:
-            changes = [waiting.change for waiting in following if waiting.change is not None]
-            results = await self._insist(lambda: self._records.record(changes))
-            for waiting, result in zip(following, results, strict=True):
-                waiting.tell(result)
+            done = await self._insist(lambda: self._records.record([change for change, _ in following]))
+            for (_, tell), recorded in zip(following, done, strict=True):
+                tell(recorded)
         for lease in sorted({waiting.lease for waiting in batch}):
             await self._note(lease, [waiting for waiting in batch if waiting.lease == lease])
 
     async def _note(self, lease: str, batch: Sequence[_Waiting]) -> None:
-        marks = [waiting for waiting in batch if waiting.change is None]
+        marks = [waiting for waiting in batch if waiting.result is None]
         marked = [waiting.message_id for waiting in marks]
-        ended = {waiting.message_id for waiting in batch if waiting.change is not None}
-        taken = [waiting for waiting in batch if waiting.change is not None and waiting.change.alone]
-        receipt = Receipt(next(self._numbers), [one.change for one in taken if one.change]) if taken else None
+        ended = {waiting.message_id for waiting in batch if waiting.result is not None}
+        taken = [(waiting.result, waiting.tell) for waiting in batch if isinstance(waiting.result, Taken)]
+        receipt = Receipt(next(self._numbers), [one for one, _ in taken]) if taken else None
         on_wire = (self._on_wire[lease] - ended) | set(marked)
         if receipt is not None or marks or on_wire != self._on_wire[lease]:
             noted = await self._insist(lambda: self._records.note(lease, on_wire, marked, receipt))
@@ -171,7 +170,7 @@ class Journal:
             for waiting in marks:
                 waiting.tell(waiting.message_id in noted.held)
             if receipt is not None:
-                await self._see_noted(_ToEnter(lease, receipt, [waiting.tell for waiting in taken]), noted)
+                await self._see_noted(_ToEnter(lease, receipt, [tell for _, tell in taken]), noted)
         if not self._on_wire[lease]:
             del self._on_wire[lease]
 
@@ -181,9 +180,10 @@ class Journal:
             self._mails_to_enter += len(to_enter.tells)
             self._noted.set()
             return
-        results = await self._insist(lambda: self._records.record(to_enter.receipt.taken))
-        for tell, result in zip(to_enter.tells, results, strict=True):
-            tell(result)
+        changes = [taken.change() for taken in to_enter.receipt.taken]
+        done = await self._insist(lambda: self._records.record(changes))
+        for tell, recorded in zip(to_enter.tells, done, strict=True):
+            tell(recorded)
 
     async def _room_to_enter(self) -> None:
         while self._mails_to_enter > _MOST_TO_ENTER:
@@ -212,8 +212,8 @@ class Journal:
         entered = await self._insist(lambda: self._records.enter(together[0].lease, receipts))
         for one in together:
             self._mails_to_enter -= len(one.tells)
-            for tell, change in zip(one.tells, one.receipt.taken, strict=True):
-                tell(change.message_id in entered)
+            for tell, taken in zip(one.tells, one.receipt.taken, strict=True):
+                tell(taken.message_id in entered)
         self._entered.set()
 
     async def _insist(self, write: Callable[[], Awaitable[_T]]) -> _T:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from core.kinds import Kind
-from core.messages import CancelReason, Change, Message
+from core.messages import CancelReason, Change, Message, Result, Taken
 from core.ports import Classified, Postpone, ReplyClassifier
 from core.reports import BounceClass, Reason
 from core.retry import Schedule, Tries, after_trouble, doubt
@@ -35,8 +35,8 @@ class OutcomeRules:
     settles_at: Callable[[datetime, str | None], datetime]
 
 
-def change_for(message: Message, outcome: Outcome, rules: OutcomeRules, lease: str, now: datetime) -> Change:
-    """The change that records an outcome under the sender's lease."""
+def result_of(message: Message, outcome: Outcome, rules: OutcomeRules, lease: str, now: datetime) -> Result:
+    """What records an outcome under the sender's lease."""
     match outcome:
         case Accepted():
             return _sent(message, outcome, rules, lease, now)
@@ -98,18 +98,19 @@ def left_in_doubt(message: Message, why: str, lease: str, now: datetime) -> Chan
     return doubt(message.id, _tries(message), None, now, why=bounded(why), detail={"alarm": True}, lease=lease)
 
 
-def _sent(message: Message, outcome: Accepted, rules: OutcomeRules, lease: str, now: datetime) -> Change:
-    tries = _tries(message).one_more(now)
-    told = {
-        "sent_at": now,
-        "settles_at": rules.settles_at(now, message.prefecture),
-        "reason": None,
-        "bounce_class": None,
-    }
-    values = tries.columns() | told | _reply(outcome.code, outcome.text)
-    detail = {"attempt": tries.attempts, "smtp_code": outcome.code, "reply": values["diagnostic"]}
-    alone = message.kind is not Kind.PRE_CHECK  # a guide waits for that one
-    return Change(message.id, Status.SENT, "sent", now, detail, values, lease, alone=alone)
+def _sent(message: Message, outcome: Accepted, rules: OutcomeRules, lease: str, now: datetime) -> Result:
+    taken = Taken(
+        message_id=message.id,
+        lease=lease,
+        at=now,
+        settles_at=rules.settles_at(now, message.prefecture),
+        attempts=message.attempts + 1,
+        first_attempt_at=message.first_attempt_at or now,
+        smtp_code=outcome.code,
+        enhanced_code=enhanced_code(outcome.text),
+        reply=bounded(outcome.text),
+    )
+    return taken.change() if message.kind is Kind.PRE_CHECK else taken  # a guide waits for a pre-check
 
 
 def _in_doubt(message: Message, outcome: Lost, rules: OutcomeRules, lease: str, now: datetime) -> Change:

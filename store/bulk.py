@@ -125,7 +125,7 @@ def parameter(conn: AsyncConnection, rows: Iterable[Any]) -> str:
 
 def as_text(rows: Iterable[Any], *, on_sqlite: bool) -> str:
     """The rows as JSON that this database reads."""
-    option, default = (orjson.OPT_PASSTHROUGH_DATETIME, _sqlite_text) if on_sqlite else (None, _postgresql_text)
+    option, default = (orjson.OPT_PASSTHROUGH_DATETIME, sqlite_text) if on_sqlite else (None, _postgresql_text)
     return orjson.dumps(list(rows), default, option).decode()
 
 
@@ -171,7 +171,7 @@ def is_sqlite(conn: AsyncConnection) -> bool:
 
 
 @lru_cache(4096)
-def _sqlite_text(value: Any) -> str:
+def sqlite_text(value: Any) -> str:
     """A moment as SQLite stores it. Many rows of a statement share theirs."""
     assert isinstance(value, datetime)
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"

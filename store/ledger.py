@@ -61,7 +61,7 @@ class Ledger:
             for place in turn:
                 row = rows.get(changes[place].message_id)
                 done[place] = row is not None
-                if row is not None and not changes[place].alone:
+                if row is not None:
                     moved.append((changes[place], row))
             await self._follow(conn, moved)
         return done

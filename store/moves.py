@@ -5,22 +5,19 @@ On PostgreSQL the same statement writes the events; SQLite, which cannot, gets a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, Column, ColumnElement, Executable, Row, String, Update, func, literal, select, update
+from sqlalchemy import CTE, ColumnElement, Executable, Row, String, Update, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.types import TypeEngine
 
 from core.messages import Change
 from core.statuses import Status, sources_of
 from store.bulk import given, insert_rows, parameter
 from store.tables import events, messages
-from store.types import UtcTime
 
 _FACTS = (
     messages.c.id,
@@ -33,13 +30,10 @@ _FACTS = (
     messages.c.reason,
 )
 """What is read back of a message that moved: all that decides what follows."""
-_FACTS_TOLD = (messages.c.id, messages.c.status)
-"""What an event needs to know, where nothing else follows."""
 
 _GUARD = "lease_held"
 _TOLD = {"event_at": events.c.at, "event_type": events.c.type, "event_detail": events.c.detail}
 """Columns of the parameter that make the event."""
-_NO_VALUES = frozenset({"id", _GUARD, *_TOLD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +45,6 @@ class Shape:
     columns: tuple[str, ...]
     leased: bool
     told: bool
-    alone: bool
 
     @classmethod
     def of(cls, change: Change) -> Shape:
@@ -61,7 +54,7 @@ class Shape:
             allowed = sources_of(change.target)
             sources = allowed if sources is None else allowed & sources
         columns = tuple(sorted(change.values))
-        return cls(change.target, sources, columns, change.lease is not None, bool(change.event), change.alone)
+        return cls(change.target, sources, columns, change.lease is not None, bool(change.event))
 
 
 class Moves:
@@ -94,36 +87,18 @@ class Moves:
 
     def _build(self, shape: Shape) -> Executable:
         if self._sqlite or not shape.told:
-            return update_of(shape, on_sqlite=self._sqlite)
-        moved, told = moved_and_told(shape)
-        return select(*(moved.c[column.name] for column in _facts(shape))).add_cte(told)
+            return _update(shape, given(_types(shape), sqlite=self._sqlite)).returning(*_FACTS)
+        types = _types(shape) | {name: column.type for name, column in _TOLD.items()}
+        columns = given(types, sqlite=False)
+        moved = _update(shape, columns).returning(*_FACTS, *(columns[name] for name in _TOLD)).cte("moved")
+        event = {"message_id": moved.c.id, "status": moved.c.status}
+        event |= {column.name: moved.c[name] for name, column in _TOLD.items()}
+        return select(*(moved.c[column.name] for column in _FACTS)).add_cte(telling(event))
 
 
-def update_of(shape: Shape, *, on_sqlite: bool) -> ReturningUpdate[Any]:
-    """The messages that the parameter `rows` moves, and what is to be known of them; see `row_of`."""
-    return _update(shape, given(_types(shape), sqlite=on_sqlite)).returning(*_facts(shape))
-
-
-def moved_and_told(shape: Shape, columns: Mapping[str, ColumnElement[Any]] | None = None) -> tuple[CTE, CTE]:
-    """For PostgreSQL: the messages that rows as of `row_of` move, and the events of it.
-
-    `columns` are those of the rows (see `told_types`), which come as the parameter `rows` where none are given.
-    """
-    columns = columns or given(told_types(shape), sqlite=False)
-    moved = _update(shape, columns).returning(*_facts(shape), *(columns[name] for name in _TOLD)).cte("moved")
-    event = {"message_id": moved.c.id, "status": moved.c.status}
-    event |= {column.name: moved.c[name] for name, column in _TOLD.items()}
-    told = insert(events).from_select(list(event), select(*event.values())).returning(literal(1)).cte("told")
-    return moved, told
-
-
-def told_types(shape: Shape) -> dict[str, TypeEngine[Any]]:
-    """Columns of rows that are told, and their types."""
-    return _types(shape) | {name: column.type for name, column in _TOLD.items()}
-
-
-def _facts(shape: Shape) -> tuple[Column[Any], ...]:
-    return _FACTS_TOLD if shape.alone else _FACTS
+def telling(event: Mapping[str, ColumnElement[Any]]) -> CTE:
+    """For PostgreSQL: events of these columns, told in the statement whose parts they come from."""
+    return insert(events).from_select(list(event), select(*event.values())).returning(literal(1)).cte("told")
 
 
 def _types(shape: Shape) -> dict[str, TypeEngine[Any]]:
@@ -133,14 +108,21 @@ def _types(shape: Shape) -> dict[str, TypeEngine[Any]]:
 def _update(shape: Shape, columns: Mapping[str, ColumnElement[Any]]) -> Update:
     statement = update(messages).where(messages.c.id == columns["id"])
     if shape.sources is not None:
-        # An expression, since a planner may take the index on `status` for the better way in than the few ids:
-        # SQLite always, PostgreSQL while its statistics are older than a large intake.
-        statement = statement.where(messages.c.status.concat("").in_(sorted(shape.sources)))
+        statement = statement.where(stands_at(shape.sources))
     if shape.leased:
         statement = statement.where(lease_of_message() == columns[_GUARD])
-    values = {name: columns[name] for name in shape.columns} | _consequences(shape.target)
+    values = {name: columns[name] for name in shape.columns} | consequences(shape.target)
     # A change of no column is an event alone; its guards still hold.
     return statement.values(values or {"status": messages.c.status})
+
+
+def stands_at(statuses: Collection[Status]) -> ColumnElement[bool]:
+    """To be asked of messages whose ids are given.
+
+    An expression, since a planner may take the index on `status` for the better way in than the few ids: SQLite
+    always, PostgreSQL while its statistics are older than a large intake.
+    """
+    return messages.c.status.concat("").in_(sorted(statuses))
 
 
 def lease_of_message() -> ColumnElement[str]:
@@ -159,18 +141,6 @@ def row_of(change: Change, *, told: bool) -> dict[str, Any]:
     return row
 
 
-def change_of(row: Mapping[str, Any], target: Status) -> Change:
-    """The change of a row that was told, as it is once it has been JSON."""
-    values = {name: _value(name, value) for name, value in row.items() if name not in _NO_VALUES}
-    at = datetime.fromisoformat(row["event_at"])
-    return Change(row["id"], target, row["event_type"], at, row["event_detail"], values, row[_GUARD], alone=True)
-
-
-def _value(name: str, value: Any) -> Any:
-    moment = value is not None and isinstance(messages.c[name].type, UtcTime)
-    return datetime.fromisoformat(value) if moment else value
-
-
 def event_of(change: Change, status: str) -> dict[str, Any]:
     """The event of a change, after which the message has this status."""
     return {
@@ -182,7 +152,7 @@ def event_of(change: Change, status: str) -> dict[str, Any]:
     }
 
 
-def _consequences(target: Status | None) -> dict[str, Any]:
+def consequences(target: Status | None) -> dict[str, Any]:
     """Columns that follow from the status alone."""
     if target is None:
         return {}

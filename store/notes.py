@@ -7,7 +7,8 @@ wait for it. Receipts are entered with their messages by the dozen afterwards; w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Protocol
 
@@ -27,19 +28,32 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from core.messages import Noted, Receipt
+from core.messages import Noted, Receipt, Taken
+from core.statuses import Status, sources_of
 from store.bulk import as_text, insert_into
 from store.direct import DirectConnection, Statement
 from store.engine import Database
-from store.moves import Shape, lease_of_message, moved_and_told, told_types
+from store.moves import consequences, lease_of_message, stands_at, telling
 from store.receipts import packed
 from store.tables import messages, receipts, senders
 
 _LEASE = bindparam("lease", type_=String())
 _NOTED = "noted"
 """Among the ids that a note answers: the lease is not lost."""
+
+
+SENT = {
+    "sent_at": "at",
+    "settles_at": "settles_at",
+    "attempts": "attempts",
+    "first_attempt_at": "first_attempt_at",
+    "smtp_code": "smtp_code",
+    "enhanced_code": "enhanced_code",
+    "diagnostic": "reply",
+}
+"""Columns of messages, and the fields of `Taken` that they get."""
 
 
 class Notes(Protocol):
@@ -49,7 +63,7 @@ class Notes(Protocol):
         """Note marks, and mails that were taken: in one transaction. The same once more does no harm."""
 
     async def enter(self, lease: str, given: Sequence[Receipt]) -> frozenset[str]:
-        """Enter noted receipts, whose mails change alike, with their messages: ids of those of which that is on record.
+        """Enter noted receipts, with their messages: ids of those of which that is on record.
 
         A receipt that is gone was entered before: by us, if we did not hear of it, or by whoever took us for dead.
         """
@@ -74,8 +88,8 @@ class PostgresNotes:
 
     async def enter(self, lease: str, given: Sequence[Receipt]) -> frozenset[str]:
         """See `Notes`."""
-        numbers = _array([str(receipt.number) for receipt in given])
-        rows = await self._entering.fetch(_entry(shape_of(given)), {"lease": lease, "numbers": numbers})
+        numbers = _array(str(receipt.number) for receipt in given)
+        rows = await self._entering.fetch(_entry(), {**_columns(given), "lease": lease, "numbers": numbers})
         gone = {row[0] for row in rows if row[0].isdecimal()}
         moved = frozenset(row[0] for row in rows) - gone
         return moved.union(entered_before(given, set(map(int, gone))))
@@ -86,19 +100,31 @@ class PostgresNotes:
             await connection.close()
 
 
-def shape_of(given: Sequence[Receipt]) -> Shape:
-    """The one shape of all changes. Raises ValueError where there are several."""
-    [shape] = {Shape.of(change) for receipt in given for change in receipt.taken}
-    return shape
-
-
 def entered_before(given: Sequence[Receipt], numbers: Collection[int]) -> Iterator[str]:
     """Ids of the mails of receipts that were not found, where those with these numbers were."""
-    return (change.message_id for receipt in given if receipt.number not in numbers for change in receipt.taken)
+    return (taken.message_id for receipt in given if receipt.number not in numbers for taken in receipt.taken)
 
 
-def _array(values: Collection[str]) -> str:
+def _array(values: Iterable[str]) -> str:
     return f"{{{','.join(values)}}}"
+
+
+def _columns(given: Sequence[Receipt]) -> dict[str, str]:
+    """The mails of receipts as arrays of what is known of them, and of their receipts' numbers.
+
+    In the order of ids, so that transactions which meet lock rows in the same order.
+    """
+    taken = sorted((one.message_id, receipt.number, one) for receipt in given for one in receipt.taken)
+    columns = zip(*(one for _, _, one in taken), strict=True)
+    arrays = {name: _array(map(_element, column)) for name, column in zip(Taken._fields, columns, strict=True)}
+    return arrays | {"number": _array(str(number) for _, number, _ in taken)}
+
+
+def _element(value: str | int | datetime | None) -> str:
+    """A value within an array (PostgreSQL's documentation, section 8.15.2)."""
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return "NULL" if value is None else str(value)
 
 
 @cache
@@ -123,23 +149,37 @@ def _note(with_receipt: bool) -> Statement:
 
 
 @cache
-def _entry(shape: Shape) -> Statement:
-    """The same for receipts with mails of one shape: messages, events, and the receipts gone."""
+def _entry() -> Statement:
+    """The same for the mails of receipts: messages, events, and the receipts gone."""
     numbers = func.any(bindparam("numbers", type_=ARRAY(Integer())))
-    gone = (
-        delete(receipts)
-        .where(receipts.c.sender == _LEASE, receipts.c.number == numbers)
-        .returning(receipts.c.number, receipts.c.taken)
-        .cte("gone")
+    removed = delete(receipts).where(receipts.c.sender == _LEASE, receipts.c.number == numbers)
+    gone = removed.returning(receipts.c.number).cte("gone")
+    types = {"number": Integer(), **{field: messages.c[name].type for name, field in SENT.items()}}
+    types |= {"message_id": messages.c.id.type}
+    arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
+    each = func.unnest(*arrays).table_valued(*(column(name, type_) for name, type_ in types.items())).render_derived()
+    # An array, through which each mail is asked in no time, rather than rows to be joined.
+    known = each.c.number == func.any(func.array(select(gone.c.number).scalar_subquery()))
+    given = select(each).where(known).cte("given")
+    sent = {name: given.c[field] for name, field in SENT.items()} | {"reason": None, "bounce_class": None}
+    moved = (
+        update(messages)
+        .where(messages.c.id == given.c.message_id, lease_of_message() == _LEASE)
+        .where(stands_at(sources_of(Status.SENT)))
+        .values(sent | consequences(Status.SENT))
+        .returning(messages.c.id, given.c.at, given.c.attempts, given.c.smtp_code, given.c.reply)
+        .cte("moved")
     )
-    types = told_types(shape)
-    of_each = func.json_to_recordset(cast(gone.c.taken, JSON)).table_valued(
-        *(column(name, type_) for name, type_ in types.items())
+    told = telling(
+        {
+            "message_id": moved.c.id,
+            "at": moved.c.at,
+            "type": literal("sent"),
+            "status": literal(Status.SENT.value),
+            "detail": func.jsonb_build_object(
+                "attempt", moved.c.attempts, "smtp_code", moved.c.smtp_code, "reply", moved.c.reply
+            ),
+        }
     )
-    each = of_each.render_derived(with_types=True)
-    # In the order of ids, so that transactions which meet lock rows in the same order.
-    ordered = select(*(each.c[name] for name in types)).select_from(gone).join(each, true()).order_by(each.c.id)
-    given = ordered.cte("given")
-    moved, told = moved_and_told(shape, {name: given.c[name] for name in types})
     whole = union_all(select(moved.c.id), select(cast(gone.c.number, Text()))).add_cte(told)
-    return Statement.of(whole, frozenset({"lease", "numbers"}))
+    return Statement.of(whole, frozenset({"lease", "numbers", *types}))

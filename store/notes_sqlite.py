@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
+from sqlalchemy import bindparam, update
 from sqlalchemy.dialects import sqlite
 
-from core.messages import Noted, Receipt
-from store.bulk import as_text, insert_plainly
+from core.messages import Noted, Receipt, Taken
+from core.statuses import Status, sources_of
+from store.bulk import as_text, insert_plainly, sqlite_text
 from store.engine import Database
-from store.moves import Shape, event_of, row_of, update_of
-from store.notes import entered_before, shape_of
+from store.moves import consequences, event_of, stands_at
+from store.notes import SENT, entered_before
 from store.receipts import packed
-from store.tables import events
+from store.tables import events, messages
 
 _ON_WIRE = "UPDATE senders SET on_wire = ? WHERE id = ? AND dead_at IS NULL"
 # It may be there already, where the answer to its commit was lost.
@@ -36,7 +39,7 @@ class SqliteNotes:
 
     async def enter(self, lease: str, given: Sequence[Receipt]) -> frozenset[str]:
         """See `store.notes.Notes`."""
-        return await self._db.in_one_go(partial(_enter, lease, given, shape_of(given)))
+        return await self._db.in_one_go(partial(_enter, lease, given))
 
     async def close(self) -> None:
         """Nothing is kept open here."""
@@ -57,19 +60,38 @@ def _note(
     return Noted(frozenset(row[0] for row in held), noted=True)
 
 
-def _enter(lease: str, given: Sequence[Receipt], shape: Shape, conn: sqlite3.Connection) -> frozenset[str]:
+def _enter(lease: str, given: Sequence[Receipt], conn: sqlite3.Connection) -> frozenset[str]:
     found = [one for one in given if conn.execute(_GONE, (lease, one.number)).rowcount]
-    taken = {change.message_id: change for receipt in found for change in receipt.taken}
-    statement, constants = _moving(shape)
-    rows = as_text((row_of(change, told=False) for change in taken.values()), on_sqlite=True)
-    moved: Mapping[str, str] = dict(conn.execute(statement, {**constants, "rows": rows}).fetchall())
-    insert_plainly(conn, events, [event_of(taken[one], status) for one, status in moved.items()])
-    return frozenset(moved).union(entered_before(given, [receipt.number for receipt in found]))
+    statement, constants = _moving()
+    moved = [
+        taken.change()
+        for receipt in found
+        for taken in receipt.taken
+        if conn.execute(statement, {**constants, **_parameters(taken)}).rowcount
+    ]
+    insert_plainly(conn, events, [event_of(change, Status.SENT) for change in moved])
+    ids = frozenset(change.message_id for change in moved)
+    return ids.union(entered_before(given, [receipt.number for receipt in found]))
+
+
+def _parameters(taken: Taken) -> dict[str, str | int | None]:
+    return {
+        f"taken_{name}": sqlite_text(value) if isinstance(value, datetime) else value
+        for name, value in zip(Taken._fields, taken, strict=True)
+    }
 
 
 @cache
-def _moving(shape: Shape) -> tuple[str, Mapping[str, Any]]:
-    """UPDATE … RETURNING id, status by the parameter `rows`, and its other parameters."""
-    dialect = sqlite.dialect(paramstyle="named")
-    whole = update_of(shape, on_sqlite=True).compile(dialect=dialect).construct_expanded_state({"rows": ""})
-    return whole.statement, {name: value for name, value in whole.parameters.items() if name != "rows"}
+def _moving() -> tuple[str, Mapping[str, Any]]:
+    """What records a mail as sent, and those of its parameters that are always the same."""
+    sent = {name: bindparam(f"taken_{field}", type_=messages.c[name].type) for name, field in SENT.items()}
+    statement = (
+        update(messages)
+        .where(messages.c.id == bindparam("taken_message_id"), messages.c.lease == bindparam("taken_lease"))
+        .where(stands_at(sources_of(Status.SENT)))
+        .values({**sent, "reason": None, "bounce_class": None, **consequences(Status.SENT)})
+    )
+    given = {f"taken_{name}" for name in Taken._fields}
+    whole = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
+    expanded = whole.construct_expanded_state(dict.fromkeys(given, ""))
+    return expanded.statement, {name: value for name, value in expanded.parameters.items() if name not in given}

@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 import psycopg
 import structlog
@@ -23,6 +23,7 @@ from core.retry import REPAIR_PAUSE
 from core.statuses import Status
 from store.candidates import READY, Ready
 from store.cipher import Cipher
+from store.claims import hold
 from store.engine import Database
 from store.ledger import Ledger
 from store.notes import Notes, PostgresNotes
@@ -41,7 +42,14 @@ _BY_INDEX = text(
 )
 """Every statement of a claim goes by an index; statistics older than a large intake say otherwise."""
 _JUDGED_IN_ONE_GO = 8
-_ONLY = {status: frozenset({status}) for status in Status}
+
+
+class _Judged(NamedTuple):
+    """A message that is ready, and what becomes of it; no message where it cannot be read."""
+
+    row: Ready
+    message: Message | None
+    decision: Decision
 
 
 class StoredOutbox:
@@ -69,34 +77,36 @@ class StoredOutbox:
             now = self._clock.now()
             rows = await _ready(conn, now, limit)
             judged = [judged async for judged in self._judged(rows, now)]
-            changes = [_change(row, decision, lease, now) for row, _, decision in judged]
-            done = await self._ledger.apply(conn, changes)
-        claimed = [
-            message
-            for (_, message, decision), moved in zip(judged, done, strict=True)
-            if moved and message is not None and isinstance(decision, Claim)
-        ]
-        return sum(done), claimed
+            held = await self._hold(conn, judged, lease, now)
+            others = [(row, decision) for row, _, decision in judged if not isinstance(decision, Claim)]
+            done = await self._ledger.apply(conn, [_change(row, decision, now) for row, decision in others])
+        return len(held) + sum(done), held
 
-    async def _judged(
-        self, rows: Sequence[Ready], now: datetime
-    ) -> AsyncIterator[tuple[Ready, Message | None, Decision]]:
+    async def _hold(self, conn: AsyncConnection, judged: Sequence[_Judged], lease: str, now: datetime) -> list[Message]:
+        """Those that may leave, under the lease; somebody else's change in between takes one out, and loses nothing."""
+        claimed = [one.message for one in judged if isinstance(one.decision, Claim) and one.message is not None]
+        ids: set[str] = set()
+        for status in sorted({message.status for message in claimed}):
+            ids |= await hold(conn, lease, status, [one.id for one in claimed if one.status is status], now)
+        return [message for message in claimed if message.id in ids]
+
+    async def _judged(self, rows: Sequence[Ready], now: datetime) -> AsyncIterator[_Judged]:
         for place, row in enumerate(rows):
             if place % _JUDGED_IN_ONE_GO == 0:
                 await asyncio.sleep(0)  # a sender's connections go on meanwhile
-            yield row, *self._judge(row, now)
+            yield self._judge(row, now)
 
-    def _judge(self, row: Ready, now: datetime) -> tuple[Message | None, Decision]:
+    def _judge(self, row: Ready, now: datetime) -> _Judged:
         """Whatever is wrong with one message, such as a secret whose key is lost, does not stop the others."""
         try:
             candidate = row.candidate(self._cipher)
             decision = self._policy.decide(candidate, now)
         except Exception:
             log.exception("a message cannot be claimed; mend the set-up", message=row.id, kind=row.kind, alarm=True)
-            return None, Hold(now + REPAIR_PAUSE, Reason.SYSTEMERROR)
+            return _Judged(row, None, Hold(now + REPAIR_PAUSE, Reason.SYSTEMERROR))
         if isinstance(decision, Hold):
             log.error("a mail waits until the set-up is mended", message=row.id, reason=decision.reason, alarm=True)
-        return candidate.message, decision
+        return _Judged(row, candidate.message, decision)
 
     async def record(self, changes: Sequence[Change]) -> Sequence[bool]:
         """Record outcomes in one transaction; False where the message was no longer under the lease.
@@ -122,10 +132,10 @@ class StoredOutbox:
         """
         with contextlib.suppress(psycopg.DataError, psycopg.IntegrityError, sqlite3.DataError, sqlite3.IntegrityError):
             return await self._notes.enter(lease, receipts)
-        taken = [change for receipt in receipts for change in receipt.taken]
-        done = await self.record(taken)
+        changes = [taken.change() for receipt in receipts for taken in receipt.taken]
+        done = await self.record(changes)
         await remove(self._db, lease, receipts)
-        return frozenset(change.message_id for change, moved in zip(taken, done, strict=True) if moved)
+        return frozenset(change.message_id for change, moved in zip(changes, done, strict=True) if moved)
 
     async def close(self) -> None:
         """Give back what is kept open for noting."""
@@ -159,17 +169,11 @@ NEXT_READY = _next_ready_query()
 """When the first message of each lane becomes ready."""
 
 
-def _change(row: Ready, decision: Decision, lease: str, now: datetime) -> Change:
+def _change(row: Ready, decision: Postpone | Hold | Leave | Drop, now: datetime) -> Change:
     status = Status(row.status)
     # The status it was read with: somebody else's change in between lets this one fail, and loses nothing.
-    sources = _ONLY[status]
+    sources = frozenset({status})
     match decision:
-        case Claim():
-            detail: dict[str, Any] = {"attempt": row.attempts + 1}
-            if status is Status.IN_DOUBT:
-                detail["possible_double"] = True
-            values: dict[str, Any] = {"lease": lease, "ready_at": None}
-            return Change(row.id, Status.SENDING, "claimed", now, detail, values, sources=sources, alone=True)
         case Postpone(until, why):
             values = {"ready_at": until} | ({"due_at": until} if status is Status.SCHEDULED else {})
             return Change(row.id, None, "postponed", now, _until(until, why), values, sources=sources)

@@ -1,19 +1,17 @@
-"""Mails that a relay took, as their sender noted it: rows for `store.moves`, until they are entered."""
+"""Mails that a relay took, as their sender noted it, until that is entered with their messages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import orjson
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.messages import Receipt
-from core.statuses import Status
-from store.bulk import as_text
+from core.messages import Receipt, Taken
 from store.engine import Database
 from store.ledger import Ledger
-from store.moves import change_of, row_of
 from store.tables import receipts, senders
 
 LIVING = select(senders.c.id).where(senders.c.dead_at.is_(None))
@@ -25,12 +23,19 @@ _LEFT_BEHIND = (
     .order_by(receipts.c.sender, receipts.c.number)
     .with_for_update()
 )
+_MOMENTS = ("at", "settles_at", "first_attempt_at")
 _REMOVED = delete(receipts).where(receipts.c.sender.not_in(LIVING))
 
 
 def packed(receipt: Receipt) -> str:
-    """What is kept of a receipt."""
-    return as_text((row_of(change, told=True) for change in receipt.taken), on_sqlite=False)
+    """What is kept of a receipt: few octets, as PostgreSQL would spend time on squeezing many."""
+    return orjson.dumps([tuple(taken) for taken in receipt.taken]).decode()
+
+
+def _unpacked(text: str) -> Iterator[Taken]:
+    for row in orjson.loads(text):
+        values = dict(zip(Taken._fields, row, strict=True))
+        yield Taken(**values | {name: datetime.fromisoformat(values[name]) for name in _MOMENTS})
 
 
 async def remove(db: Database, lease: str, given: Sequence[Receipt]) -> None:
@@ -46,9 +51,9 @@ async def enter_left_behind(conn: AsyncConnection, ledger: Ledger) -> int:
     What came after somebody else's word on its message is told beside it.
     """
     rows = (await conn.execute(_LEFT_BEHIND)).scalars()
-    taken = [change_of(row, Status.SENT) for text in rows for row in orjson.loads(text)]
-    if taken:
-        done = await ledger.apply(conn, taken)
-        await ledger.apply(conn, [change.late() for change, moved in zip(taken, done, strict=True) if not moved])
+    changes = [taken.change() for text in rows for taken in _unpacked(text)]
+    if changes:
+        done = await ledger.apply(conn, changes)
+        await ledger.apply(conn, [change.late() for change, moved in zip(changes, done, strict=True) if not moved])
         await conn.execute(_REMOVED)
-    return len(taken)
+    return len(changes)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.messages import Change, Noted, Receipt
+from core.messages import Change, Noted, Receipt, Taken
 from core.statuses import Status
 from mailer import journal as module
 from mailer.journal import Journal
@@ -41,7 +41,7 @@ class Book:
     async def enter(self, lease: str, receipts: Sequence[Receipt]) -> frozenset[str]:
         await self.open.wait()
         await self._write("enter", [receipt.number for receipt in receipts])
-        return frozenset(change.message_id for receipt in receipts for change in receipt.taken)
+        return frozenset(taken.message_id for receipt in receipts for taken in receipt.taken)
 
     async def _write(self, what: str, about: object) -> None:
         await asyncio.sleep(0)
@@ -69,8 +69,8 @@ async def journal(book: Book) -> AsyncIterator[Journal]:
         await running
 
 
-def taken(message_id: str) -> Change:
-    return Change(message_id, Status.SENT, "sent", NOW, lease=LEASE, alone=True)
+def taken(message_id: str) -> Taken:
+    return Taken(message_id, LEASE, NOW, NOW, 1, NOW, 250, None, "Ok")
 
 
 def following(message_id: str) -> Change:

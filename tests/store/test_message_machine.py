@@ -18,11 +18,11 @@ from bounce_handler.classifying import classify_reply
 from config.values import InDoubt
 from core.kinds import Kind
 from core.mail import Recipient
-from core.messages import Change, Message, Noted, Receipt
+from core.messages import Change, Message, Noted, Receipt, Taken
 from core.ports import Candidate, Claim
 from core.retry import Schedule
 from core.statuses import BOUNCEABLE, CANCELLABLE, FINAL, Status
-from mailer.outcomes import OutcomeRules, change_for
+from mailer.outcomes import OutcomeRules, result_of
 from mailer.transport import Accepted, Lost, Outcome, Refused
 from store import schema
 from store.chores import StoredChores
@@ -195,13 +195,13 @@ class Machine(RuleBasedStateMachine):
         mail = self.model[one]
         if mail.receipt is not None:
             return
-        change = change_for(as_message(one, mail), outcome, self.rules_of_outcomes, sender, self.now)
-        if change.alone and mail.lease != sender and mail.status not in FINAL:
+        result = result_of(as_message(one, mail), outcome, self.rules_of_outcomes, sender, self.now)
+        if isinstance(result, Taken) and mail.lease != sender and mail.status not in FINAL:
             return  # a sender loses a mail to a report alone, or to one that takes it for dead
-        if change.alone:
-            self.note_taken(mail, change, sender, 2 if again else 1)
+        if isinstance(result, Taken):
+            self.note_taken(mail, result, sender, 2 if again else 1)
             return
-        recorded = self.record(change)
+        recorded = self.record(result)
         self.run(self.outbox.note(sender, self.wire(sender) - {one}, [], None))
         assert recorded is (mail.lease == sender)
         if mail.lease != sender:
@@ -217,11 +217,11 @@ class Machine(RuleBasedStateMachine):
             mail.become(Status.SENT if outcome is ACCEPTED else Status.UNDELIVERED)
         self.ask_gates(one)
 
-    def note_taken(self, mail: Mail, change: Change, sender: str, times: int) -> None:
+    def note_taken(self, mail: Mail, taken: Taken, sender: str, times: int) -> None:
         """A sender that did not hear of its note's commit writes it once more."""
-        receipt = Receipt(next(self.numbers), [change])
+        receipt = Receipt(next(self.numbers), [taken])
         for _ in range(times):
-            wire = self.wire(sender) - {change.message_id}
+            wire = self.wire(sender) - {taken.message_id}
             assert self.run(self.outbox.note(sender, wire, [], receipt)).noted
         self.receipts[sender].append(receipt)
         if mail.lease == sender:
@@ -234,19 +234,19 @@ class Machine(RuleBasedStateMachine):
             expected = self.see_entered(receipts)
             assert self.run(self.outbox.enter(sender, receipts)) == expected
         if receipts and again:  # it did not hear of the commit: what is gone is taken for entered
-            everything = {change.message_id for receipt in receipts for change in receipt.taken}
+            everything = {taken.message_id for receipt in receipts for taken in receipt.taken}
             assert self.run(self.outbox.enter(sender, receipts)) == everything
 
     def see_entered(self, receipts: list[Receipt]) -> set[str]:
         """What becomes of the mails of these receipts; those that were still waiting for it."""
         entered = set()
         for receipt in receipts:
-            for change in receipt.taken:
-                mail = self.model[change.message_id]
+            for taken in receipt.taken:
+                mail = self.model[taken.message_id]
                 if mail.receipt == receipt.number:
-                    mail.tried(change.at)
+                    mail.tried(taken.at)
                     mail.become(Status.SENT)
-                    entered.add(change.message_id)
+                    entered.add(taken.message_id)
         return entered
 
     @rule(one=mails)

@@ -14,11 +14,11 @@ from bounce_handler.classifying import classify_reply
 from config.values import InDoubt
 from core.kinds import Kind
 from core.mail import Recipient
-from core.messages import Change, Message, Noted, Receipt
+from core.messages import Message, Noted, Receipt, Taken
 from core.ports import Candidate, Claim
 from core.retry import Schedule
 from core.statuses import Status
-from mailer.outcomes import OutcomeRules, change_for
+from mailer.outcomes import OutcomeRules, result_of
 from mailer.transport import Accepted
 from store.direct import DirectConnection
 from store.leases import Leases
@@ -51,7 +51,7 @@ async def notes(room: Any, leases: Leases) -> AsyncIterator[Notes]:
     await notes.close()
 
 
-def taken(room: Any, message_id: str, kind: Kind = Kind.REJECTION) -> Change:
+def taken(room: Any, message_id: str, kind: Kind = Kind.REJECTION) -> Taken:
     """What a sender has to say of a mail that was taken."""
     rules = OutcomeRules(Schedule([60]), classify_reply, InDoubt().waits, room.timing.settles_at)
     message = Message(
@@ -68,7 +68,7 @@ def taken(room: Any, message_id: str, kind: Kind = Kind.REJECTION) -> Change:
         None,
         prefecture="35",
     )
-    return change_for(message, Accepted(250, REPLY), rules, SENDER, NOW)
+    return result_of(message, Accepted(250, REPLY), rules, SENDER, NOW)
 
 
 async def left(room: Any) -> list[int]:
@@ -189,16 +189,12 @@ async def outbox(room: Any, leases: Leases) -> AsyncIterator[StoredOutbox]:
 
 async def test_what_the_database_refuses_is_put_aside_and_the_others_enter(room: Any, outbox: StoredOutbox) -> None:
     good, bad = await held(room, 2)
-    refused = Change(**{**fields(taken(room, bad)), "values": {**taken(room, bad).values, "attempts": None}})
+    refused = taken(room, bad)._replace(enhanced_code=None, attempts=None)
     receipt = Receipt(1, [taken(room, good), refused])
     assert (await outbox.note(SENDER, [], [], receipt)).noted
     assert await outbox.enter(SENDER, [receipt]) == {good}
     assert [await room.status(one) for one in (good, bad)] == [Status.SENT, Status.SENDING]
     assert await left(room) == []
-
-
-def fields(change: Change) -> dict[str, Any]:
-    return {name: getattr(change, name) for name in Change.__dataclass_fields__}
 
 
 async def plan_of(connection: DirectConnection) -> str:

@@ -15,11 +15,11 @@ from itertools import count
 
 from core.clock import SimulatedClock
 from core.kinds import Kind
-from core.messages import Change, Message, Receipt
+from core.messages import Change, Message, Receipt, Result, Taken
 from core.reports import Reason
 from core.retry import REPAIR_PAUSE
 from mailer.compose import Envelope, compose
-from mailer.outcomes import OutcomeRules, change_for, held_back
+from mailer.outcomes import OutcomeRules, held_back, result_of
 from mailer.sender import Outbox, Renderer
 from mailer.transport import Accepted, Lost, Refused
 from todoke.rehearsal.relay import Handled, SimulatedRelay
@@ -92,7 +92,7 @@ class RehearsedSender:
 
     async def _send(self, claimed: Sequence[Message]) -> None:
         marks: list[str] = []
-        outcomes: list[Change] = []
+        outcomes: list[Result] = []
         for message in claimed:
             began = heapq.heappop(self._free)
             mail = self._made(message, began, outcomes)
@@ -100,11 +100,11 @@ class RehearsedSender:
             heapq.heappush(self._free, ended)
         await self._note(marks, outcomes)
 
-    async def _note(self, marks: Sequence[str], outcomes: Sequence[Change]) -> None:
+    async def _note(self, marks: Sequence[str], outcomes: Sequence[Result]) -> None:
         """In the steps of a sender's journal: marks, what has consequences, the rest."""
         outbox = self._room.outbox
-        following = [change for change in outcomes if not change.alone]
-        taken = [change for change in outcomes if change.alone]
+        following = [result for result in outcomes if isinstance(result, Change)]
+        taken = [result for result in outcomes if isinstance(result, Taken)]
         receipt = Receipt(next(self._numbers), taken) if taken else None
         if marks:
             await outbox.note(LEASE, marks, marks, None)
@@ -115,7 +115,7 @@ class RehearsedSender:
         if receipt is not None:
             await outbox.enter(LEASE, [receipt])
 
-    def _made(self, message: Message, now: datetime, outcomes: list[Change]) -> bytes | None:
+    def _made(self, message: Message, now: datetime, outcomes: list[Result]) -> bytes | None:
         """The mail, empty where it is left out; None where it cannot be made."""
         if self._is_left_out(message):
             return b""
@@ -145,13 +145,13 @@ class RehearsedSender:
         return compose(room.renderer.render(message), envelope)
 
     def _try(
-        self, message: Message, mail: bytes, began: datetime, marks: list[str], outcomes: list[Change]
+        self, message: Message, mail: bytes, began: datetime, marks: list[str], outcomes: list[Result]
     ) -> datetime:
         handled = self._relay.handle(message, began)
         ended = began + timedelta(seconds=handled.seconds)
         if _reached_the_dot(handled):
             marks.append(message.id)
-        outcomes.append(change_for(message, handled.outcome, self._room.rules, LEASE, ended))
+        outcomes.append(result_of(message, handled.outcome, self._room.rules, LEASE, ended))
         if handled.reports and not mail:
             mail = self._compose(message, began)  # a report quotes its mail
         self._witness(Tried(message, mail, handled, ended))
