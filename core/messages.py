@@ -22,8 +22,7 @@ class Reminder:
     step: str  # "start", "L-10", … of the policy; "direct" when published as a job
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message as its sender sees it: claimed, with everything needed to compose and send it."""
 
     id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from core.kinds import Kind
 from core.messages import Message
@@ -31,8 +31,7 @@ class Reporting:
     last_year_data: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A message that is ready to be claimed, with what its claim depends on."""
 
     message: Message

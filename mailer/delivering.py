@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import structlog
 
@@ -38,8 +38,7 @@ class _LeaseLost(Exception):
     """The message is no longer ours: somebody took us for dead, or a report came first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message, the lease under which it was claimed, the mail that was made of it, and its envelope."""
 
     message: Message

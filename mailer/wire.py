@@ -143,16 +143,19 @@ class Wire(asyncio.Protocol):
         if parsed is None:
             self._fail(ReplyGarbled(f"not an SMTP reply: {_text(line)[:100]!r}"))
             return
-        code, last, text = parsed
+        last, reply = parsed
+        if last and not self._lines:
+            self._complete(reply)
+            return
         self._octets += len(line)
-        self._lines.append(text)
+        self._lines.append(reply.text)
         if last:
-            self._complete(code)
+            self._complete(Reply(reply.code, "\n".join(self._lines)))
+            self._lines.clear()
+            self._octets = 0
 
-    def _complete(self, code: int) -> None:
-        self._replies.append(Reply(code, "\n".join(self._lines)))
-        self._lines.clear()
-        self._octets = 0
+    def _complete(self, reply: Reply) -> None:
+        self._replies.append(reply)
         self._wake()
 
     def eof_received(self) -> None:
@@ -182,10 +185,10 @@ class Wire(asyncio.Protocol):
 
 
 @lru_cache(maxsize=256)
-def _parsed(line: bytes) -> tuple[int, bool, str] | None:
-    """Code, whether it is the last line of its reply, and text; None for what is none. Most lines come again."""
+def _parsed(line: bytes) -> tuple[bool, Reply] | None:
+    """Whether a line is the last one of its reply, and what it says; None for what is none. Most lines come again."""
     match = _LINE.fullmatch(line.rstrip(b"\r"))
-    return None if match is None else (int(match[1]), match[2] != b"-", _text(match[3] or b"").strip())
+    return None if match is None else (match[2] != b"-", Reply(int(match[1]), _text(match[3] or b"").strip()))
 
 
 def _text(octets: bytes) -> str:

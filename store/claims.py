@@ -31,7 +31,7 @@ async def hold(
     if is_sqlite(conn):
         return await _hold_on_sqlite(conn, lease, status, ids, now)
     given = {"lease": lease, "ids": list(ids), "at": now}
-    return frozenset((await conn.execute(_held_and_told(status), given)).scalars())
+    return frozenset((await conn.execute(_held_and_told(status), given)).scalars().all())
 
 
 async def _hold_on_sqlite(

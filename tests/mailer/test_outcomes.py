@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,7 +46,7 @@ MESSAGE = Message(
     first_attempt_at=None,
     expires_at=None,
 )
-OLD = replace(MESSAGE, attempts=20, troubles=20, first_attempt_at=NOW - timedelta(hours=71))
+OLD = MESSAGE._replace(attempts=20, troubles=20, first_attempt_at=NOW - timedelta(hours=71))
 
 
 def change(outcome: Outcome, message: Message = MESSAGE) -> Change:
@@ -57,7 +56,7 @@ def change(outcome: Outcome, message: Message = MESSAGE) -> Change:
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_2xx_after_the_dot_is_sent(kind: Kind) -> None:
-    made = change(Accepted(250, "2.0.0 Ok: queued"), replace(MESSAGE, kind=kind, attempts=1, first_attempt_at=NOW))
+    made = change(Accepted(250, "2.0.0 Ok: queued"), MESSAGE._replace(kind=kind, attempts=1, first_attempt_at=NOW))
     assert (made.target, made.event, made.at, made.lease) == (Status.SENT, "sent", NOW, LEASE)
     assert made.values == {
         "attempts": 2,
@@ -150,7 +149,7 @@ AT = NOW + timedelta(seconds=5)
 @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.DEFERRED])
 def test_trouble_of_the_relay_costs_a_mail_no_try(outcome: Any, reason: str | None, status: Status) -> None:
     assert of_the_relay(outcome)
-    made = waits_for_relay(replace(OLD, status=status), outcome, RULES, AT, LEASE, NOW)
+    made = waits_for_relay(OLD._replace(status=status), outcome, RULES, AT, LEASE, NOW)
     assert (made.target, made.event, made.lease) == (Status.DEFERRED, "deferred", LEASE)
     assert made.values["ready_at"] == AT
     assert made.detail["next_attempt_at"] == AT.isoformat()
@@ -162,14 +161,14 @@ def test_trouble_of_the_relay_costs_a_mail_no_try(outcome: Any, reason: str | No
 
 
 def test_what_is_in_doubt_stays_so_while_the_relay_is_away() -> None:
-    doubtful = replace(MESSAGE, status=Status.IN_DOUBT, attempts=1, first_attempt_at=NOW)
+    doubtful = MESSAGE._replace(status=Status.IN_DOUBT, attempts=1, first_attempt_at=NOW)
     made = waits_for_relay(doubtful, Lost("no route", "connect"), RULES, AT, LEASE, NOW)
     assert (made.target, made.values) == (Status.IN_DOUBT, {"ready_at": AT})
 
 
 @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.DEFERRED, Status.IN_DOUBT])
 def test_a_mail_that_was_not_tried_stands_where_it_stood(status: Status) -> None:
-    made = given_back(replace(OLD, status=status), LEASE, NOW)
+    made = given_back(OLD._replace(status=status), LEASE, NOW)
     assert (made.target, made.values, made.lease) == (status, {"ready_at": NOW}, LEASE)
     assert status in TRANSITIONS[Status.SENDING]
 
@@ -225,9 +224,9 @@ def test_retries_that_run_out_keep_code_and_diagnostic() -> None:
 
 
 def test_the_last_try_lies_within_72_hours_of_the_first() -> None:
-    just = replace(OLD, first_attempt_at=NOW - timedelta(hours=68))
+    just = OLD._replace(first_attempt_at=NOW - timedelta(hours=68))
     assert change(Lost("x", "mail"), just).target is Status.DEFERRED
-    over = replace(OLD, first_attempt_at=NOW - timedelta(hours=68, seconds=1))
+    over = OLD._replace(first_attempt_at=NOW - timedelta(hours=68, seconds=1))
     assert change(Lost("x", "mail"), over).target is Status.UNDELIVERED
 
 
@@ -235,7 +234,7 @@ DOUBT = Lost("the connection broke", "data", in_doubt=True)
 
 
 def test_a_guide_in_doubt_waits_and_forgets_its_secret() -> None:
-    made = change(DOUBT, replace(MESSAGE, kind=Kind.GUIDE))
+    made = change(DOUBT, MESSAGE._replace(kind=Kind.GUIDE))
     assert (made.target, made.event) == (Status.IN_DOUBT, "in-doubt")
     assert made.values["ready_at"] is None
     assert made.values["secret"] is None
@@ -245,7 +244,7 @@ def test_a_guide_in_doubt_waits_and_forgets_its_secret() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.GUIDE])
 def test_other_kinds_are_tried_again_at_once_after_the_first_trouble(kind: Kind) -> None:
-    made = change(DOUBT, replace(MESSAGE, kind=kind))
+    made = change(DOUBT, MESSAGE._replace(kind=kind))
     assert made.target is Status.IN_DOUBT
     assert made.values["ready_at"] == NOW
     assert made.values["troubles"] == 0
@@ -259,12 +258,12 @@ def test_later_doubts_walk_the_schedule_from_its_beginning() -> None:
         made = change(DOUBT, message)
         waits.append((made.values["ready_at"] - NOW) / timedelta(minutes=1))
         columns = {name: made.values[name] for name in ("attempts", "troubles", "first_attempt_at")}
-        message = replace(message, **columns)
+        message = message._replace(**columns)
     assert waits == [0, 1, 5, 5, 15]
 
 
 def test_a_doubt_after_another_trouble_waits_for_the_next_interval() -> None:
-    made = change(DOUBT, replace(MESSAGE, attempts=1, troubles=1, first_attempt_at=NOW))
+    made = change(DOUBT, MESSAGE._replace(attempts=1, troubles=1, first_attempt_at=NOW))
     assert made.values["ready_at"] == NOW + timedelta(minutes=5)
 
 
@@ -316,8 +315,7 @@ outcomes = st.one_of(
     st.builds(Lost, st.text(max_size=50), st.sampled_from(["mail", "rcpt", "data"]), st.booleans()),
 )
 messages = st.builds(
-    lambda kind, attempts, troubles, hours: replace(
-        MESSAGE,
+    lambda kind, attempts, troubles, hours: MESSAGE._replace(
         kind=kind,
         attempts=attempts,
         troubles=troubles,

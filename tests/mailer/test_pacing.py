@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,7 +26,7 @@ MESSAGE = Message(
 
 
 def mail(number: int, domain: str = "docomo.ne.jp", kind: Kind = Kind.REMINDER) -> Message:
-    return replace(MESSAGE, id=str(number), kind=kind, recipient=Recipient(f"a{number}@{domain}"))
+    return MESSAGE._replace(id=str(number), kind=kind, recipient=Recipient(f"a{number}@{domain}"))
 
 
 def drain(pacing: list[Pacing], mails: list[Message], minutes: float) -> Counter[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -64,7 +63,7 @@ def message(kind: Kind = Kind.APPLICATION_COMPLETE, status: Status = Status.SCHE
         expires_at=None,
         reminder=reminder,
     )
-    return replace(plain, **changed)
+    return plain._replace(**changed)
 
 
 def candidate(of: Message | None = None, **changed: Any) -> Candidate:
@@ -77,7 +76,7 @@ def candidate(of: Message | None = None, **changed: Any) -> Candidate:
         pre_check_sent_at=OPEN - timedelta(days=2) if of.kind is Kind.GUIDE else None,
         reporting=None,
     )
-    return replace(plain, **changed)
+    return plain._replace(**changed)
 
 
 def decide(asked: Candidate, now: datetime = OPEN, **rules: bool) -> Decision:
@@ -181,7 +180,7 @@ def test_a_reminder_keeps_to_its_period(now: datetime, decision: Decision) -> No
     ],
 )
 def test_a_reminder_asks_how_the_report_stands(reporting: Reporting | None, decision: Decision) -> None:
-    assert decide(replace(REMINDER, reporting=reporting), IN_PERIOD) == decision
+    assert decide(REMINDER._replace(reporting=reporting), IN_PERIOD) == decision
 
 
 def test_a_prefecture_without_a_contact_waits_for_its_repair() -> None:
