@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from core.errors import TodokeError
 from core.kinds import InstitutionType, Kind, Scheme
@@ -73,14 +74,35 @@ class MailContext:
     waiting: WaitingTimes = WaitingTimes()
 
 
-@dataclass(frozen=True, slots=True)
-class MailContent:
-    """A rendered mail, before MIME. `text` and `html` use LF line ends."""
+Passages = Sequence[str]
+"""A text in pieces. Those at even places are the same in many mails, those at odd places a mail's own.
+
+Where there are several, those at even places have no CR.
+"""
+
+
+class MailContent(NamedTuple):
+    """A rendered mail, before MIME. Text and HTML use LF line ends."""
 
     subject: str
     sender_name: str
-    text: str
-    html: str
+    text_passages: Passages
+    html_passages: Passages
+
+    @classmethod
+    def of(cls, subject: str, sender_name: str, text: str, html: str) -> MailContent:
+        """A mail of its own from end to end."""
+        return cls(subject, sender_name, (text,), (html,))
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(self.text_passages)
+
+    @property
+    def html(self) -> str:
+        """The whole HTML."""
+        return "".join(self.html_passages)
 
 
 class MailDataMissing(TodokeError, LookupError):

@@ -16,8 +16,8 @@ from mailer.insisting import insist
 _T = TypeVar("_T")
 
 _GATHER_SECONDS = 0.001
-_ENTER_SECONDS = 0.05
-_MOST = 200
+_ENTER_SECONDS = 0.1
+_MOST = 500
 _MOST_TO_ENTER = 2000
 """Mails that are noted as taken and not entered yet: a sender waits where there are more."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 _AHEAD_SECONDS = 0.1
-_MOST = 200
+_MOST = 500
 
 
 class Pace:

@@ -107,7 +107,7 @@ class MailTemplate:
             return self._run(view)
         values = _values(view)
         subject, text, html = stencils
-        return MailContent(subject.filled(values), self.sender_name, text.filled(values), html.filled(values))
+        return MailContent(subject.filled(values), self.sender_name, text.passages(values), html.passages(values))
 
     def run(self, context: MailContext) -> MailContent:
         """The same by running the templates anew, which takes ten times as long."""
@@ -118,7 +118,7 @@ class MailTemplate:
             subject, text, html = self._wording.rendered(view.names())
         except UndefinedError as error:
             raise MailDataMissing(self.kind, error.message or "") from error
-        return MailContent(subject, self.sender_name, text, html)
+        return MailContent.of(subject, self.sender_name, text, html)
 
     @cached_property
     def _guarded(self) -> Wording | None:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, NoReturn
 from jinja2 import Environment, Undefined, nodes
 from markupsafe import escape
 
+from core.mail import Passages
+
 _PLAIN, _HTML, _END, _FIRST = "\ue000", "\ue001", "\ue002", 0xE100
 _MARK = re.compile(f"([{_PLAIN}{_HTML}])(.)[^{_END}]*{_END}")
 _ANY_MARK = re.compile(f"[{_PLAIN}{_HTML}{_END}]")
@@ -66,10 +68,13 @@ class Stencil(NamedTuple):
 
     @classmethod
     def of(cls, marked: str) -> Stencil:
-        """What was rendered with holes. Raises Inspected where some of a hole's look was lost."""
+        """What was rendered with holes. Raises Inspected where some of a hole's look was lost.
+
+        It does so for a CR, too: what ends a line must not lie across a gap.
+        """
         parts = _MARK.split(marked)
         texts = parts[::3]
-        if any(_ANY_MARK.search(text) for text in texts):
+        if any(_ANY_MARK.search(text) for text in texts) or "\r" in marked:
             raise Inspected
         gaps = [(2 * place + 1, look, ord(number) - _FIRST) for place, (look, number) in enumerate(_pairs(parts))]
         whole = [""] * (2 * len(texts) - 1)
@@ -82,12 +87,16 @@ class Stencil(NamedTuple):
 
     def filled(self, values: Sequence[str]) -> str:
         """The text with these values in its gaps."""
+        return "".join(self.passages(values))
+
+    def passages(self, values: Sequence[str]) -> Passages:
+        """The same in pieces, of which those at odd places are the values."""
         parts = list(self.parts)
         for place, number in self.plain:
             parts[place] = values[number]
         for place, number in self.html:
             parts[place] = escape(values[number])
-        return "".join(parts)
+        return parts
 
 
 def _pairs(parts: Sequence[str]) -> Iterable[tuple[str, str]]:

@@ -33,7 +33,7 @@ ONE_LINE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), m
 def content(
     subject: str = SUBJECT, name: str = "G-MIS事務局", text: str = "本文\n", html: str = "<p>本文</p>\n"
 ) -> MailContent:
-    return MailContent(subject=subject, sender_name=name, text=text, html=html)
+    return MailContent.of(subject, name, text, html)
 
 
 def envelope(recipient: str = "soumu@example.jp", reply_to: str | None = "desk@pref.example.lg.jp") -> Envelope:
@@ -85,6 +85,17 @@ def test_parsed_it_is_the_mail_of_the_obvious_composer(subject: str, name: str, 
         assert ours[name_of_header] == theirs[name_of_header]
     assert bodies_agree(body(ours, 0), body(theirs, 0), text)
     assert bodies_agree(body(ours, 1), body(theirs, 1), html)
+
+
+@given(st.lists(st.tuples(TEXT, TEXT | st.sampled_from(["", "\n", "\r", "\r\n", "a\r"])), max_size=4), TEXT)
+@example([("一行目", "二行目\r")], "\n三行目\n")
+@example([("本文\n", "値")], "")
+def test_in_passages_it_is_the_mail_of_the_whole_text(pairs: list[tuple[str, str]], last: str) -> None:
+    passages = [piece for shared, own in pairs for piece in (shared.replace("\r", ""), own)]
+    passages.append(last.replace("\r", ""))
+    whole = "".join(passages)
+    in_passages = content()._replace(text_passages=passages, html_passages=passages[:1])
+    assert compose(in_passages, envelope()) == compose(content(text=whole, html=passages[0]), envelope())
 
 
 @given(name=ONE_LINE.filter(str.strip))

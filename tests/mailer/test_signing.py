@@ -20,7 +20,7 @@ from tests.mailer.dkim_verifier import verify
 from todoke.testing import TodokeSink
 
 KEY = rsa.generate_private_key(65537, 2048)
-CONTENT = MailContent("【G-MIS】アカウント登録のご案内（周南みなと病院）", "G-MIS事務局", "本文\n.\n", "<p>本文</p>")
+CONTENT = MailContent.of("【G-MIS】アカウント登録のご案内（周南みなと病院）", "G-MIS事務局", "本文\n.\n", "<p>本文</p>")
 ENVELOPE = Envelope(
     Kind.GUIDE,
     "info@g-mis.net",

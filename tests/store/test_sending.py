@@ -96,7 +96,7 @@ class Renderer:
     def render(self, message: Message) -> MailContent:
         if message.id in self.missing:
             raise self.missing[message.id]
-        return MailContent("件名", "G-MIS事務局", "本文", "<p>本文</p>")
+        return MailContent.of("件名", "G-MIS事務局", "本文", "<p>本文</p>")
 
     def contact(self, message: Message) -> Contact:
         return Contact("窓口", "000", "desk@example.jp")

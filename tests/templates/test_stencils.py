@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.kinds import InstitutionType, Kind
-from core.mail import Contact, MailDataMissing, Recipient, WaitingTimes
+from core.mail import Contact, MailContent, MailContext, MailDataMissing, Recipient, WaitingTimes
 from templates.catalog import Catalog
 from templates.edition import open_edition
 from templates.mail_template import MailTemplate
@@ -24,6 +24,15 @@ WORDS = st.text(
 
 def template_of(catalog: Catalog, kind: Kind) -> MailTemplate:
     return catalog._national.mails[kind]
+
+
+def same(template: MailTemplate, context: MailContext) -> bool:
+    """Whether a mail that is filled in says what it says when its templates are run."""
+    return said(template.render(context)) == said(template.run(context))
+
+
+def said(content: MailContent) -> tuple[str, ...]:
+    return content.subject, content.sender_name, content.text, content.html
 
 
 def has_stencil(catalog: Catalog, kind: Kind) -> bool:
@@ -59,7 +68,7 @@ def test_a_reason_of_several_lines_is_looked_at_and_so_its_mail_is_run(catalog):
 def test_every_variant_of_the_samples(catalog, kind):
     template = template_of(catalog, kind)
     for context in variants(catalog.sample(kind)):
-        assert template.render(context) == template.run(context)
+        assert same(template, context)
 
 
 @given(data=st.data(), kind=st.sampled_from(Kind))
@@ -84,7 +93,7 @@ def test_any_values(catalog, data, kind):
         waiting=WaitingTimes(data.draw(WORDS), data.draw(WORDS)),
     )
     template = template_of(catalog, kind)
-    assert template.render(context) == template.run(context)
+    assert same(template, context)
 
 
 def test_prefectures_share_their_stencils(catalog):
@@ -97,7 +106,7 @@ def test_prefectures_share_their_stencils(catalog):
         context = replace(
             sample, institution=place, prefecture_contact=Contact(f"窓口{number}", f"0{number}", "a@b.jp")
         )
-        assert template.render(context) == template.run(context)
+        assert same(template, context)
     assert template._stencils.cache_info().misses == before
 
 
@@ -155,7 +164,7 @@ def test_templates_that_look_at_values_say_the_same(catalog: Catalog, tmp_path: 
 def outcome(render, context):
     """The mail, or what is raised in its place."""
     try:
-        return render(context)
+        return said(render(context))
     except Exception as error:
         return type(error), str(error)
 

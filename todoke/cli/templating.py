@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from core.kinds import Kind
 from todoke.adapting import templates_folder
 from todoke.cli.output import complain, print_json, print_line
@@ -35,7 +33,7 @@ def preview(kind_name: str, *, html: bool, as_json: bool) -> None:
     catalog = Wiring(settings_of_command()).catalog
     content = catalog.render(catalog.sample(Kind(kind_name)))
     if as_json:
-        print_json(asdict(content))
+        print_json({name: getattr(content, name) for name in ("subject", "sender_name", "text", "html")})
     elif html:
         print_line(content.html)
     else:
