@@ -132,16 +132,20 @@ def batches(jobs: Iterable[dict[str, Any]], size: int = BATCH) -> Iterator[list[
 
 
 def multiply(url: str, count: int) -> None:
-    """Copy the messages of a PostgreSQL database until there are at least `count`: for queues too long to publish."""
+    """Copy the messages of a PostgreSQL database until there are at least `count`: for queues too long to publish.
+
+    Their ids ascend from copy to copy, as those of messages ascend with time.
+    """
     with psycopg.connect(url, autocommit=True) as conn:
         row = conn.execute("SELECT count(*) FROM messages").fetchone()
         assert row is not None
         conn.execute(_copies(), [-(-count // row[0]) - 1])
         conn.execute("VACUUM ANALYZE")
+        conn.execute("CHECKPOINT")  # so that a page is written whole when it is first touched, however many there are
 
 
 _OWN: dict[str, LiteralString] = {
-    "id": "gen_random_uuid()::text",
+    "id": "regexp_replace(lpad(to_hex(x'019ab3c40000'::bigint + copy), 12, '0'), '(.{8})', '\\1-') || substr(m.id, 14)",
     "message_id_header": "'<' || md5(m.id || copy) || '@example.jp>'",
     "step_key": "NULL",
     "email": "'soumu' || copy || m.email",
@@ -153,6 +157,5 @@ _OWN: dict[str, LiteralString] = {
 def _copies() -> sql.Composed:
     names = [column.name for column in messages.columns]
     values = [sql.SQL(_OWN[name]) if name in _OWN else sql.Identifier("m", name) for name in names]
-    return sql.SQL("INSERT INTO messages ({}) SELECT {} FROM messages m, generate_series(1, %s) copy").format(
-        sql.SQL(", ").join(map(sql.Identifier, names)), sql.SQL(", ").join(values)
-    )
+    copies = "INSERT INTO messages ({}) SELECT {} FROM messages m, generate_series(1, %s) copy ORDER BY copy, m.id"
+    return sql.SQL(copies).format(sql.SQL(", ").join(map(sql.Identifier, names)), sql.SQL(", ").join(values))
