@@ -35,8 +35,12 @@ def measure(plan: Plan) -> Iterator[Section]:
     """One table a mail on PostgreSQL, then SQLite. Raises Missing."""
     tool("smtp-source", "postfix")
     with smtp_sink(plan.folder) as relay:
-        yield from (_OnPostgres(plan, Postgres.found(), relay, mail).measure() for mail in _mails(plan))
-        yield _on_sqlite(plan, relay)
+        rates: dict[Kind, _Rates] = {}
+        for mail in _mails(plan):
+            drains = _OnPostgres(plan, Postgres.found(), relay, mail)
+            weights, rates[mail.kind] = drains.measure()
+            yield drains.section(rates[mail.kind], weights)
+        yield _on_sqlite(plan, relay, rates[Kind.CODE])
 
 
 def _mails(plan: Plan) -> list[Mail]:
@@ -70,8 +74,8 @@ class _OnPostgres:
         """Mails in a backlog."""
         return self.plan.size(12_000, 6000)
 
-    def measure(self) -> Section:
-        """Both queues are filled once and copied for every repetition."""
+    def measure(self) -> tuple[tuple[int, int], _Rates]:
+        """What a mail weighs, ours and theirs, and the rates. Both queues are filled once and copied each time."""
         folder = self.plan.folder / self.mail.name
         folder.mkdir()
         rates = _Rates()
@@ -87,7 +91,7 @@ class _OnPostgres:
                 for processes in PROCESSES:
                     rates.ours[processes].append(self._ours(instance, ours, processes))
                     rates.theirs[processes].append(self._theirs(peer, theirs, processes))
-        return self._section(rates, weights)
+        return weights, rates
 
     def _ours(self, instance: Instance, template: str, processes: int) -> Drained:
         with self.server.database(template) as name:
@@ -100,7 +104,8 @@ class _OnPostgres:
             copy = replace(peer, database_url=self.server.url(name))
             return drain(copy.backlog(self.count), copy.sending(processes), waiters=1)
 
-    def _section(self, rates: _Rates, weights: tuple[int, int]) -> Section:
+    def section(self, rates: _Rates, weights: tuple[int, int]) -> Section:
+        """The table of these."""
         about = (
             f"{self.count:,} mails, text and HTML, PostgreSQL, to the same smtp-sink. One mail weighs {weights[0]:,} "
             f"octets from todoke (base64) and {weights[1]:,} from django-post-office (the same text, as Django encodes "
@@ -127,13 +132,17 @@ def _shown(processes: int) -> str:
     return f"{processes} process{'es' if processes > 1 else ''}"
 
 
-def _on_sqlite(plan: Plan, relay: Relay) -> Section:
+def _on_sqlite(plan: Plan, relay: Relay, on_postgresql: _Rates) -> Section:
     count = plan.size(12_000, 4000)
     about = f"{count:,} `code` mails, one process, from the first claim to the last mail recorded as sent."
     section = Section("drain: SQLite", about)
     with _published(plan, relay, count) as instance:
         rates = [count / _seconds(instance, number, count) for number in range(plan.repetitions)]
-    section.add("todoke, 1 process", "mails/s", rates)
+    ours = section.add("todoke, 1 process", "mails/s", rates)
+    for processes, drained in on_postgresql.theirs.items():
+        who = f"django-post-office on PostgreSQL, {_shown(processes)}"
+        theirs = section.add(f"{who}, as above", "mails/s", [one.rate for one in drained])
+        section.compare(f"todoke / {who}", ours, theirs)
     return section
 
 
