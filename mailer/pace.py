@@ -9,10 +9,11 @@ _MOST = 500
 
 
 class Pace:
-    """As many as went out in the last tenth of a second, but never fewer than `least`.
+    """As many as went out in the last tenth of a second: at least `least`, and at most twice as many as before.
 
-    Few enough that a mail leaves soon after its window was asked, and that an urgent one soon gets its turn. `time`
-    gives seconds of a clock that never goes back.
+    Few enough that a mail leaves soon after its window was asked, and that an urgent one soon gets its turn: a relay
+    is not known to be quick before it has taken mails, and the first claims follow one another at once. `time` gives
+    seconds of a clock that never goes back.
     """
 
     def __init__(self, least: int, time: Callable[[], float]) -> None:
@@ -20,11 +21,14 @@ class Pace:
         self._time = time
         self._count = 0
         self._at = time()
+        self._limit = 0
 
     def limit(self) -> int:
         """For the claim that is made now."""
         passed = max(self._time() - self._at, 0.001)
-        return max(self._least, min(_MOST, int(self._count / passed * _AHEAD_SECONDS)))
+        most = min(_MOST, 2 * self._limit, int(self._count / passed * _AHEAD_SECONDS))
+        self._limit = max(self._least, most)
+        return self._limit
 
     def claimed(self, count: int) -> None:
         """So many came of it."""
