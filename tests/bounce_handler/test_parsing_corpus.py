@@ -25,7 +25,7 @@ FLOOR = {"recipient": 99.5, "exact": 99.0, "outcome": 99.0, "hard_soft": 97.0, "
 
 needs_corpus = pytest.mark.skipif(
     not (CORPUS / "labels.json").is_file() or not EVALUATION.is_file(),
-    reason=f"the labelled corpus is not at {CORPUS}",
+    reason="the labelled corpus does not lie beside the repository",
 )
 
 
