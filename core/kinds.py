@@ -43,6 +43,10 @@ SECRET_KINDS = frozenset({Kind.CODE, Kind.GUIDE, Kind.PASSWORD_RESET})
 """Kinds whose data hold a secret: encrypted at rest, erased when the message is final."""
 
 
+URGENT_KINDS = frozenset({Kind.CODE, Kind.PASSWORD_RESET})
+"""Kinds that somebody waits for in front of a screen: they go before all others."""
+
+
 class Route(StrEnum):
     """Who applied (rule 5)."""
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import structlog
 
 from core.clock import Clock
+from core.kinds import URGENT_KINDS
 from core.messages import Message, Result
 from mailer.alarm import Alarm
 from mailer.gate import RelayGate
@@ -27,6 +28,7 @@ from mailer.pacing import Pacing
 from mailer.patience import asked_wait, slows
 from mailer.signing import Signer
 from mailer.transport import Accepted, Connection, Lost, Outcome, Refused, Route
+from mailer.urgent_first import UrgentFirst
 
 log = structlog.get_logger("mailer")
 
@@ -77,7 +79,7 @@ class Delivering:
         self._rules = rules
         self._clock = clock
         self._signer = signer
-        self._queue: asyncio.Queue[Outgoing] = asyncio.Queue()
+        self._queue: asyncio.Queue[Outgoing] = UrgentFirst(lambda mail: mail.message.kind in URGENT_KINDS)
         self._parked: list[Outgoing] = []
         self._unrecorded = 0
         self._all_recorded = asyncio.Event()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from core.destinations import Destination
-from core.kinds import Kind
+from core.kinds import URGENT_KINDS
 from core.messages import Message
 from core.ports import Candidate, Claim, ClaimPolicy, Decision, Postpone
 
@@ -29,8 +29,6 @@ _AHEAD = 5
 _NEXT_LOOK = timedelta(seconds=1)
 _FARTHEST = timedelta(minutes=5)
 """No mail waits longer for caution before it asks again: caution grows less by then."""
-_URGENT = frozenset({Kind.CODE, Kind.PASSWORD_RESET})
-"""Kinds that go before all that wait; what they take of a limit, the others miss."""
 
 
 @dataclass(slots=True)
@@ -70,7 +68,7 @@ class Pacing:
         if state is None:
             return None
         self._calm_down(state, now)
-        urgent = message.kind in _URGENT
+        urgent = message.kind in URGENT_KINDS  # what these take of a limit, the others miss
         if state.held_until is not None and state.held_until > now:
             return Postpone(state.held_until if urgent else self._slot(state, state.held_until), SLOWED)
         if not urgent and self._full(state):

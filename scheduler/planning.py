@@ -10,7 +10,7 @@ from typing import Any
 from core.ids import IdSource
 from core.jobs import Job, Note
 from core.jst import rfc3339
-from core.kinds import Kind
+from core.kinds import URGENT_KINDS, Kind
 from core.mail import Recipient
 from core.return_path import ReturnPaths
 from core.statuses import Status
@@ -23,7 +23,7 @@ from store.candidates import suppresses
 from store.cipher import Cipher
 from store.intake import Batch, Known, KnownApplication, KnownJob, KnownMessage
 
-_LANES: Mapping[Kind, int] = {Kind.CODE: 0, Kind.PASSWORD_RESET: 0, Kind.REMINDER: 2}
+_LANES: Mapping[Kind, int] = {**dict.fromkeys(URGENT_KINDS, 0), Kind.REMINDER: 2}
 _ORDINARY_LANE = 1
 
 _NAMED_AGAIN = frozenset({None, Kind.PRE_CHECK, Kind.GUIDE})
