@@ -65,6 +65,21 @@ class Change:
         return Change(self.message_id, None, "outcome-late", self.at, detail)
 
 
+SENT_COLUMNS = {
+    "sent_at": "at",
+    "settles_at": "settles_at",
+    "attempts": "attempts",
+    "first_attempt_at": "first_attempt_at",
+    "smtp_code": "smtp_code",
+    "enhanced_code": "enhanced_code",
+    "diagnostic": "reply",
+}
+"""Columns of a message that was taken, and the fields of `Taken` that they get."""
+
+NO_FAILURE = {"reason": None, "bounce_class": None}
+"""What an earlier try met is no more, once a mail was taken."""
+
+
 class Taken(NamedTuple):
     """A mail that the relay took, and all that is recorded of it: nothing follows, as from a pre-check it would."""
 
@@ -80,17 +95,7 @@ class Taken(NamedTuple):
 
     def change(self) -> Change:
         """As one step of its message."""
-        values = {
-            "sent_at": self.at,
-            "settles_at": self.settles_at,
-            "attempts": self.attempts,
-            "first_attempt_at": self.first_attempt_at,
-            "smtp_code": self.smtp_code,
-            "enhanced_code": self.enhanced_code,
-            "diagnostic": self.reply,
-            "reason": None,
-            "bounce_class": None,
-        }
+        values = {column: getattr(self, field) for column, field in SENT_COLUMNS.items()} | NO_FAILURE
         detail = {"attempt": self.attempts, "smtp_code": self.smtp_code, "reply": self.reply}
         return Change(self.message_id, Status.SENT, "sent", self.at, detail, values, self.lease)
 

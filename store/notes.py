@@ -13,6 +13,7 @@ from functools import cache
 from typing import Protocol
 
 from sqlalchemy import (
+    CTE,
     Column,
     Integer,
     String,
@@ -30,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from core.messages import Noted, Receipt, Taken
+from core.messages import NO_FAILURE, SENT_COLUMNS, Noted, Receipt, Taken
 from core.statuses import Status, sources_of
 from store.bulk import as_text, insert_into
 from store.direct import DirectConnection, Statement
@@ -42,18 +43,6 @@ from store.tables import messages, receipts, senders
 _LEASE = bindparam("lease", type_=String())
 _NOTED = "noted"
 """Among the ids that a note answers: the lease is not lost."""
-
-
-SENT = {
-    "sent_at": "at",
-    "settles_at": "settles_at",
-    "attempts": "attempts",
-    "first_attempt_at": "first_attempt_at",
-    "smtp_code": "smtp_code",
-    "enhanced_code": "enhanced_code",
-    "diagnostic": "reply",
-}
-"""Columns of messages, and the fields of `Taken` that they get."""
 
 
 class Notes(Protocol):
@@ -154,32 +143,47 @@ def _entry() -> Statement:
     numbers = func.any(bindparam("numbers", type_=ARRAY(Integer())))
     removed = delete(receipts).where(receipts.c.sender == _LEASE, receipts.c.number == numbers)
     gone = removed.returning(receipts.c.number).cte("gone")
-    types = {"number": Integer(), **{field: messages.c[name].type for name, field in SENT.items()}}
-    types |= {"message_id": messages.c.id.type}
-    arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
-    each = func.unnest(*arrays).table_valued(*(column(name, type_) for name, type_ in types.items())).render_derived()
+    moved = _sent(_given(gone))
+    whole = union_all(select(moved.c.id), select(cast(gone.c.number, Text()))).add_cte(_told(moved))
+    return Statement.of(whole, frozenset({"lease", "numbers", *_TYPES}))
+
+
+_TYPES = {
+    "message_id": messages.c.id.type,
+    "number": receipts.c.number.type,
+    **{field: messages.c[name].type for name, field in SENT_COLUMNS.items()},
+}
+"""Of the parameters that tell mails, one array each; see `_columns`."""
+
+
+def _given(gone: CTE) -> CTE:
+    """The mails told, but for those whose receipts are not gone by this statement."""
+    arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in _TYPES.items()]
+    each = func.unnest(*arrays).table_valued(*(column(name, type_) for name, type_ in _TYPES.items())).render_derived()
     # An array, through which each mail is asked in no time, rather than rows to be joined.
     known = each.c.number == func.any(func.array(select(gone.c.number).scalar_subquery()))
-    given = select(each).where(known).cte("given")
-    sent = {name: given.c[field] for name, field in SENT.items()} | {"reason": None, "bounce_class": None}
-    moved = (
+    return select(each).where(known).cte("given")
+
+
+def _sent(given: CTE) -> CTE:
+    values = {name: given.c[field] for name, field in SENT_COLUMNS.items()}
+    return (
         update(messages)
         .where(messages.c.id == given.c.message_id, lease_of_message() == _LEASE)
         .where(stands_at(sources_of(Status.SENT)))
-        .values(sent | consequences(Status.SENT))
+        .values({**values, **NO_FAILURE, **consequences(Status.SENT)})
         .returning(messages.c.id, given.c.at, given.c.attempts, given.c.smtp_code, given.c.reply)
         .cte("moved")
     )
-    told = telling(
-        {
-            "message_id": moved.c.id,
-            "at": moved.c.at,
-            "type": literal("sent"),
-            "status": literal(Status.SENT.value),
-            "detail": func.jsonb_build_object(
-                "attempt", moved.c.attempts, "smtp_code", moved.c.smtp_code, "reply", moved.c.reply
-            ),
-        }
-    )
-    whole = union_all(select(moved.c.id), select(cast(gone.c.number, Text()))).add_cte(told)
-    return Statement.of(whole, frozenset({"lease", "numbers", *types}))
+
+
+def _told(moved: CTE) -> CTE:
+    detail = ("attempt", moved.c.attempts, "smtp_code", moved.c.smtp_code, "reply", moved.c.reply)
+    event = {
+        "message_id": moved.c.id,
+        "at": moved.c.at,
+        "type": literal("sent"),
+        "status": literal(Status.SENT.value),
+        "detail": func.jsonb_build_object(*detail),
+    }
+    return telling(event)

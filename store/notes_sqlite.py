@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import bindparam, update
 from sqlalchemy.dialects import sqlite
 
-from core.messages import Noted, Receipt, Taken
+from core.messages import NO_FAILURE, SENT_COLUMNS, Noted, Receipt, Taken
 from core.statuses import Status, sources_of
 from store.bulk import as_text, insert_plainly, sqlite_text
 from store.engine import Database
 from store.moves import consequences, event_of, stands_at
-from store.notes import SENT, entered_before
+from store.notes import entered_before
 from store.receipts import packed
 from store.tables import events, messages
 
@@ -84,12 +84,12 @@ def _parameters(taken: Taken) -> dict[str, str | int | None]:
 @cache
 def _moving() -> tuple[str, Mapping[str, Any]]:
     """What records a mail as sent, and those of its parameters that are always the same."""
-    sent = {name: bindparam(f"taken_{field}", type_=messages.c[name].type) for name, field in SENT.items()}
+    sent = {name: bindparam(f"taken_{field}", type_=messages.c[name].type) for name, field in SENT_COLUMNS.items()}
     statement = (
         update(messages)
         .where(messages.c.id == bindparam("taken_message_id"), messages.c.lease == bindparam("taken_lease"))
         .where(stands_at(sources_of(Status.SENT)))
-        .values({**sent, "reason": None, "bounce_class": None, **consequences(Status.SENT)})
+        .values({**sent, **NO_FAILURE, **consequences(Status.SENT)})
     )
     given = {f"taken_{name}" for name in Taken._fields}
     whole = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
