@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, insert, inspect, select
 
+from core.messages import Receipt, Taken
 from store import schema
 from store.engine import Database
-from store.tables import address_changes, institutions, metadata
+from store.receipts import packed
+from store.tables import address_changes, institutions, metadata, receipts
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 
@@ -59,6 +62,24 @@ async def test_requests_on_record_outlive_the_change_of_their_table(db: Database
         assert [found.id for found in await conn.execute(select(address_changes))] == ["1"]
     await test_upgraded_equals_fresh(db)
     await test_an_upgraded_database_keeps_every_rule(db)
+
+
+async def test_receipts_left_behind_by_an_earlier_version_are_read(db: Database) -> None:
+    taken = [
+        Taken("m1", "sender-1", NOW, NOW, 1, NOW, 250, "2.0.0", 'Ok: 配信 \\ "1"'),
+        Taken("m2", "sender-1", NOW, NOW, 2, NOW, 250, None, ""),
+    ]
+    as_it_is = packed(Receipt(7, taken))
+    async with db.write() as conn:
+        await conn.execute(insert(receipts).values(sender="sender-1", number=7, taken=as_it_is))
+        await conn.run_sync(lambda conn: command.downgrade(_config(conn), "0015"))
+        before = (await conn.execute(select(receipts.c.taken))).scalar_one()
+    first, _ = json.loads(before)
+    assert (first["id"], first["lease_held"], first["event_type"]) == ("m1", "sender-1", "sent")
+    await schema.upgrade(db)
+    async with db.read() as conn:
+        after = (await conn.execute(select(receipts.c.taken))).scalar_one()
+    assert json.loads(after) == json.loads(as_it_is)
 
 
 def _config(conn: Connection) -> Config:
