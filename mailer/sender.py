@@ -34,13 +34,15 @@ log = structlog.get_logger("mailer")
 
 _LONGEST_WAIT_SECONDS = 30.0
 _SHORTEST_WAIT_SECONDS = 0.02
+_NEXT_LOOK_SECONDS = 0.05
+"""News may come with every commit; so much later it is worth looking again for what is urgent."""
 
 
 class Outbox(Records, Protocol):
     """What a sender needs of the store."""
 
-    async def claim(self, lease: str, limit: int) -> Sequence[Message]:
-        """Up to `limit` messages under this lease, most urgent first."""
+    async def claim(self, lease: str, limit: int, *, urgent_only: bool = False) -> Sequence[Message]:
+        """Up to `limit` messages under this lease, most urgent first; with `urgent_only` those and none else."""
 
     async def next_ready_at(self) -> datetime | None:
         """When the next message becomes ready, None if none waits."""
@@ -140,30 +142,39 @@ class Sender:
                 await self._delivering.finished()
 
     async def _feed(self) -> None:
-        """Keep the queue filled, most urgent first, and sleep while nothing is ready."""
+        """Keep the queue filled, most urgent first, and sleep while nothing is ready.
+
+        What is urgent is looked for at once when there is news, however long the queue.
+        """
         pace = Pace(self._settings.connections, asyncio.get_running_loop().time)
+        wanted = self._delivering.wanted
         async with self._woken() as woken:
             while True:
-                await self._delivering.wanted.wait()
+                await _first_of(wanted, woken)
                 await self._gate.opened()
                 woken.clear()
                 try:
-                    pause = 0.0 if await self._fill(pace) else await self._pause()
+                    if not wanted.is_set():
+                        await self._claim(self._settings.connections, urgent_only=True)
+                        await _wait(wanted, _NEXT_LOOK_SECONDS)
+                    elif not await self._fill(pace):
+                        await _wait(woken, await self._pause())
                 except Exception:
                     log.exception("could not claim; trying again")
-                    pause = self._settings.trouble_pause
-                if pause > 0:
-                    # Not by asyncio.wait_for: until Python 3.12 it forgets a cancellation that comes with a wake-up.
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(pause):
-                            await woken.wait()
+                    await _wait(woken, self._settings.trouble_pause)
 
     async def _fill(self, pace: Pace) -> int:
-        lease = self._heartbeat.lease
         limit = pace.limit()
-        claimed = await unbroken(self._outbox.claim(lease, limit))
-        pace.claimed(len(claimed))
         self._delivering.enough = max(self._settings.connections, limit // 2)
+        return await self._claim(limit, pace.claimed)
+
+    async def _claim(
+        self, limit: int, tell: Callable[[int], None] = lambda _: None, *, urgent_only: bool = False
+    ) -> int:
+        """Claim, tell how many it was, and make mails of them."""
+        lease = self._heartbeat.lease
+        claimed = await unbroken(self._outbox.claim(lease, limit, urgent_only=urgent_only))
+        tell(len(claimed))
         self._pacing.claimed(claimed)
         for message in claimed:
             self._prepare(message, lease)
@@ -222,3 +233,22 @@ async def _until(stop: asyncio.Event, parts: Sequence[asyncio.Task[None]]) -> No
     for part in parts:
         if part in done:
             part.result()
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Wait until one of them is set."""
+    if any(event.is_set() for event in events):
+        return
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end(*waiting)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Until it is set, or so long."""
+    # Not by asyncio.wait_for: until Python 3.12 it forgets a cancellation that comes with a wake-up.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -63,19 +63,31 @@ class StoredOutbox:
         self._clock = clock
         self._notes: Notes = SqliteNotes(db) if db.sqlite else PostgresNotes(db)
 
-    async def claim(self, lease: str, limit: int) -> Sequence[Message]:
-        """Up to `limit` messages for this sender, most urgent first; others are postponed or dropped on the way."""
+    async def claim(self, lease: str, limit: int, *, urgent_only: bool = False) -> Sequence[Message]:
+        """Up to `limit` messages for this sender, most urgent first; others are postponed or dropped on the way.
+
+        With `urgent_only` those that go before all others, and none else.
+        """
+        if urgent_only and not await self._something_urgent():
+            return []
+        lanes = LANES[:1] if urgent_only else LANES
         while True:
-            moved, claimed = await self._claim_once(lease, limit)
+            moved, claimed = await self._claim_once(lease, limit, lanes)
             if claimed or not moved:
                 return claimed
 
-    async def _claim_once(self, lease: str, limit: int) -> tuple[int, list[Message]]:
+    async def _something_urgent(self) -> bool:
+        """To read is cheap; a claim that finds nothing would hold up others that write, on SQLite."""
+        async with self._db.read() as conn:
+            ready_at = (await conn.execute(NEXT_READY)).one()[LANES[0]]
+        return ready_at is not None and ready_at <= self._clock.now()
+
+    async def _claim_once(self, lease: str, limit: int, lanes: Sequence[int]) -> tuple[int, list[Message]]:
         async with self._db.write() as conn:
             if not self._db.sqlite:
                 await conn.execute(_BY_INDEX)
             now = self._clock.now()
-            rows = await _ready(conn, now, limit)
+            rows = await _ready(conn, now, limit, lanes)
             judged = await self._judged(rows, now)
             held = await self._hold(conn, judged, lease, now)
             others = [(row, decision) for row, _, decision in judged if not isinstance(decision, Claim)]
@@ -149,9 +161,11 @@ class StoredOutbox:
         return min((ready_at for ready_at in row if ready_at is not None), default=None)
 
 
-async def _ready(conn: AsyncConnection, now: datetime, limit: int) -> list[Ready]:
+async def _ready(conn: AsyncConnection, now: datetime, limit: int, lanes: Sequence[int]) -> list[Ready]:
     rows: list[Ready] = []
-    for lane, ready_at in enumerate((await conn.execute(NEXT_READY)).one()):
+    next_ready = (await conn.execute(NEXT_READY)).one()
+    for lane in lanes:
+        ready_at = next_ready[lane]
         if ready_at is not None and ready_at <= now and len(rows) < limit:
             found = await conn.execute(READY, {"lane": lane, "now": now, "limit": limit - len(rows)})
             rows += map(Ready._make, found.all())  # to ask for one row after the other takes twice as long

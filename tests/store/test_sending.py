@@ -109,9 +109,9 @@ class Outbox(StoredOutbox):
     failing = 0
     happened: asyncio.Event
 
-    async def claim(self, lease: str, limit: int) -> Sequence[Message]:
+    async def claim(self, lease: str, limit: int, *, urgent_only: bool = False) -> Sequence[Message]:
         try:
-            return await super().claim(lease, limit)
+            return await super().claim(lease, limit, urgent_only=urgent_only)
         finally:
             self.happened.set()
 
@@ -288,6 +288,29 @@ async def test_urgent_mails_do_not_wait_for_a_long_run(room: Any, relay: Relay, 
     async with office.open():
         await office.until(sent=301)
     assert relay.taken.index(urgent[0]) < 270
+
+
+async def test_an_urgent_mail_leaves_next_however_long_the_queue(room: Any, relay: Relay, office: Office) -> None:
+    """Where a relay takes its time, what was claimed before would keep it for long."""
+    gate, asked = asyncio.Event(), asyncio.Event()
+
+    async def hesitate(_: str, __: Envelope) -> None:
+        asked.set()
+        await gate.wait()
+
+    relay.at_data = hesitate
+    await fill(room, 40)
+    async with office.open(office.sender(connections=2)):
+        await asked.wait()
+        row = room.row_of(Kind.CODE)
+        await room.add_rows([row])
+        room.db.wake()
+        while await room.status(row["id"]) is not Status.SENDING:
+            office.outbox.happened.clear()
+            await office.outbox.happened.wait()
+        gate.set()
+        await office.until(sent=41)
+    assert relay.taken.index(row["id"]) <= 4, "two were being handed over, and two introduced behind them"
 
 
 async def test_work_that_comes_up_later_wakes_it(room: Any, office: Office) -> None:
