@@ -479,10 +479,10 @@ class TestTrouble:
         failures = iter([ConnectionError("away"), ConnectionError("away")])
         claim = office.outbox.claim
 
-        async def failing(lease: str, limit: int) -> Sequence[Message]:
+        async def failing(lease: str, limit: int, *, urgent_only: bool = False) -> Sequence[Message]:
             for failure in failures:
                 raise failure
-            return await claim(lease, limit)
+            return await claim(lease, limit, urgent_only=urgent_only)
 
         monkeypatch.setattr(office.outbox, "claim", failing)
         await fill(room, 1)
