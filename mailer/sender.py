@@ -155,7 +155,7 @@ class Sender:
                 woken.clear()
                 try:
                     if not wanted.is_set():
-                        await self._claim(self._settings.connections, urgent_only=True)
+                        await self._take(*await self._claim(self._settings.connections, urgent_only=True))
                         await _wait(wanted, _NEXT_LOOK_SECONDS)
                     elif not await self._fill(pace):
                         await _wait(woken, await self._pause())
@@ -165,21 +165,23 @@ class Sender:
 
     async def _fill(self, pace: Pace) -> int:
         limit = pace.limit()
+        lease, claimed = await self._claim(limit)
+        pace.claimed(len(claimed))
         self._delivering.enough = max(self._settings.connections, limit // 2)
-        return await self._claim(limit, pace.claimed)
+        await self._take(lease, claimed)
+        return len(claimed)
 
-    async def _claim(
-        self, limit: int, tell: Callable[[int], None] = lambda _: None, *, urgent_only: bool = False
-    ) -> int:
-        """Claim, tell how many it was, and make mails of them."""
+    async def _claim(self, limit: int, *, urgent_only: bool = False) -> tuple[str, Sequence[Message]]:
+        """Messages, and the lease under which they were claimed."""
         lease = self._heartbeat.lease
-        claimed = await unbroken(self._outbox.claim(lease, limit, urgent_only=urgent_only))
-        tell(len(claimed))
+        return lease, await unbroken(self._outbox.claim(lease, limit, urgent_only=urgent_only))
+
+    async def _take(self, lease: str, claimed: Sequence[Message]) -> None:
+        """Make mails of them."""
         self._pacing.claimed(claimed)
         for message in claimed:
             self._prepare(message, lease)
             await asyncio.sleep(0)  # the connections go on while we compose
-        return len(claimed)
 
     async def _pause(self) -> float:
         """Seconds until the next message is ready; one that is ready already is just being looked at by another."""

@@ -104,8 +104,8 @@ def _columns(given: Sequence[Receipt]) -> dict[str, str]:
     In the order of ids, so that transactions which meet lock rows in the same order.
     """
     taken = sorted((one.message_id, receipt.number, one) for receipt in given for one in receipt.taken)
-    columns = zip(*(one for _, _, one in taken), strict=True)
-    arrays = {name: _array(map(_element, column)) for name, column in zip(Taken._fields, columns, strict=True)}
+    columns = zip(Taken._fields, zip(*(one for _, _, one in taken), strict=True), strict=True)
+    arrays = {name: _array(map(_element, column)) for name, column in columns if name in _TYPES}
     return arrays | {"number": _array(str(number) for _, number, _ in taken)}
 
 

@@ -78,8 +78,7 @@ class StoredOutbox:
 
     async def _something_urgent(self) -> bool:
         """To read is cheap; a claim that finds nothing would hold up others that write, on SQLite."""
-        async with self._db.read() as conn:
-            ready_at = (await conn.execute(NEXT_READY)).one()[LANES[0]]
+        ready_at = (await self._next_ready())[LANES[0]]
         return ready_at is not None and ready_at <= self._clock.now()
 
     async def _claim_once(self, lease: str, limit: int, lanes: Sequence[int]) -> tuple[int, list[Message]]:
@@ -156,9 +155,11 @@ class StoredOutbox:
 
     async def next_ready_at(self) -> datetime | None:
         """When the next message becomes ready; the past means now."""
+        return min((ready_at for ready_at in await self._next_ready() if ready_at is not None), default=None)
+
+    async def _next_ready(self) -> Sequence[datetime | None]:
         async with self._db.read() as conn:
-            row = (await conn.execute(NEXT_READY)).one()
-        return min((ready_at for ready_at in row if ready_at is not None), default=None)
+            return tuple((await conn.execute(NEXT_READY)).one())
 
 
 async def _ready(conn: AsyncConnection, now: datetime, limit: int, lanes: Sequence[int]) -> list[Ready]:
