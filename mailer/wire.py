@@ -14,8 +14,10 @@ from functools import lru_cache
 from mailer.alarm import Alarm
 
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
-_LONGEST_LINE = 8_192
 _LONGEST_REPLY = 65_536
+"""Octets: far more than any server says (RFC 5321 section 4.5.3.1.5 allows 512 a line), however they arrive."""
+_OFTEN_MET = 512
+"""Longer lines are not kept."""
 _MOST_REPLIES = 16
 """Far more than are ever outstanding: who sends more unasked is no SMTP server."""
 
@@ -135,11 +137,16 @@ class Wire(asyncio.Protocol):
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._take(line)
-        if len(self._rest) > _LONGEST_LINE or self._octets > _LONGEST_REPLY or len(self._replies) > _MOST_REPLIES:
+            if self._trouble is not None:  # what stands behind would be taken for the answer to something else
+                return
+        if self._octets + len(self._rest) > _LONGEST_REPLY or len(self._replies) > _MOST_REPLIES:
             self._fail(ReplyGarbled("a reply without end"))
 
     def _take(self, line: bytes) -> None:
-        parsed = _parsed(line)
+        if self._octets + len(line) > _LONGEST_REPLY:
+            self._fail(ReplyGarbled("a reply without end"))
+            return
+        parsed = _parsed(line) if len(line) <= _OFTEN_MET else _parse(line)
         if parsed is None:
             self._fail(ReplyGarbled(f"not an SMTP reply: {_text(line)[:100]!r}"))
             return
@@ -184,11 +191,14 @@ class Wire(asyncio.Protocol):
             self._waiter.set_result(None)
 
 
-@lru_cache(maxsize=256)
-def _parsed(line: bytes) -> tuple[bool, Reply] | None:
-    """Whether a line is the last one of its reply, and what it says; None for what is none. Most lines come again."""
+def _parse(line: bytes) -> tuple[bool, Reply] | None:
+    """Whether a line is the last one of its reply, and what it says; None for what is none."""
     match = _LINE.fullmatch(line.rstrip(b"\r"))
     return None if match is None else (match[2] != b"-", Reply(int(match[1]), _text(match[3] or b"").strip()))
+
+
+_parsed = lru_cache(maxsize=256)(_parse)
+"""Most lines come again."""
 
 
 def _text(octets: bytes) -> str:

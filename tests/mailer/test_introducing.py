@@ -84,6 +84,45 @@ async def test_a_refusal_after_the_dot_lets_the_next_one_go_on(scripted: Any, ma
     assert "RSET" not in server.talks[0].heard
 
 
+@pytest.mark.parametrize("answer", ["\ufffdgarbage", "550\t5.1.1 no such user", ""])
+async def test_what_answers_the_next_one_is_never_taken_for_an_unreadable_answer_to_the_dot(
+    scripted: Any, marks: Marks, answer: str
+) -> None:
+    async def garbled(talk: Any) -> None:
+        await introduced(talk)
+        talk.say(answer, "250 2.1.0 Ok", "250 2.1.5 Ok", "354 Go ahead")
+        await talk.reader.read()
+
+    async def sound(talk: Any) -> None:
+        await talk.greet("PIPELINING")
+        await talk.take("250 2.0.0 two")
+        await talk.part()
+
+    server = await scripted(garbled, sound)
+    async with connected(server.port) as connection:
+        first, second = await send_both(connection, marks)
+    assert isinstance(first, Lost)
+    assert first.in_doubt
+    assert second == Accepted(250, "2.0.0 two")
+
+
+async def test_what_stands_behind_an_unreadable_answer_to_a_recipient_is_not_its_refusal(
+    scripted: Any, marks: Marks
+) -> None:
+    async def script(talk: Any) -> None:
+        await talk.greet("PIPELINING")
+        for _ in INTRODUCED:
+            await talk.hear()
+        talk.say("250 2.1.0 Ok", "what?", "503 5.5.1 no recipient")
+        await talk.reader.read()
+
+    server = await scripted(script)
+    async with connected(server.port) as connection:
+        outcome = await send(connection, marks, FIRST)
+    assert isinstance(outcome, Lost)
+    assert (outcome.stage, outcome.in_doubt) == ("rcpt", False)
+
+
 @pytest.mark.parametrize("replies", [("550 5.1.1 unknown", "554 no valid recipients"), ("550 5.1.1 unknown", "354 Go")])
 async def test_the_next_ones_recipient_is_refused(scripted: Any, marks: Marks, replies: tuple[str, str]) -> None:
     async def script(talk: Any) -> None:

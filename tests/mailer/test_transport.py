@@ -415,6 +415,51 @@ async def test_an_answer_to_the_dot_that_is_none_is_a_doubt(scripted: Any, marks
     assert outcome.in_doubt
 
 
+@pytest.mark.parametrize("octets", [9_000, 60_000])
+@pytest.mark.parametrize("piece", [1_448, 1_000_000])
+@pytest.mark.parametrize(("code", "outcome"), [("250", Accepted), ("550", Refused)])
+async def test_a_long_reply_is_read_however_it_arrives(
+    scripted: Any, marks: Marks, octets: int, piece: int, code: str, outcome: type[Accepted] | type[Refused]
+) -> None:
+    line = f"{code} ".encode() + b"x" * octets + b"\r\n"
+
+    async def script(talk: Any) -> None:
+        await talk.greet()
+        await talk.envelope()
+        await talk.mail()
+        for start in range(0, len(line), piece):
+            talk.writer.write(line[start : start + piece])
+            await talk.writer.drain()
+            await asyncio.sleep(0)
+        await talk.reader.read()
+
+    server = await scripted(script)
+    async with connected(server.port, command_timeout=0.05) as connection:
+        found = await send(connection, marks)
+    assert isinstance(found, outcome)
+    assert (found.code, len(found.text)) == (int(code), octets)
+
+
+@pytest.mark.parametrize("piece", [1_448, 1_000_000])
+async def test_a_reply_that_is_too_long_is_a_doubt_however_it_arrives(scripted: Any, marks: Marks, piece: int) -> None:
+    line = b"250 " + b"x" * 70_000 + b"\r\n"
+
+    async def script(talk: Any) -> None:
+        await talk.greet()
+        await talk.envelope()
+        await talk.mail()
+        with contextlib.suppress(ConnectionError):
+            for start in range(0, len(line), piece):
+                talk.writer.write(line[start : start + piece])
+                await talk.writer.drain()
+                await asyncio.sleep(0)
+            await talk.reader.read()
+
+    server = await scripted(script)
+    async with connected(server.port) as connection:
+        assert await send(connection, marks) == Lost("a reply without end", "data", in_doubt=True)
+
+
 @pytest.mark.parametrize("filler", [b"250-more\r\n", b"x", b"250 unasked\r\n"])
 async def test_an_endless_reply_is_cut_short(scripted: Any, marks: Marks, filler: bytes) -> None:
     async def script(talk: Any) -> None:
