@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -53,6 +54,7 @@ class Delivering:
     """The queue of one sender, and what its connections do with it.
 
     `wanted` is set when it runs short: down to `enough` mails, which last until more are claimed.
+    `in_hand` counts, by id, the claims of which not all is on record yet.
     `patience`: seconds that a mail waits behind one which the relay does not answer to, before another connection
     may have it.
     """
@@ -72,6 +74,7 @@ class Delivering:
         self.wanted = asyncio.Event()
         self.wanted.set()
         self.enough = len(connections)
+        self.in_hand: Counter[str] = Counter()
         self._connections = connections
         self._journal = journal
         self._gate = gate
@@ -110,11 +113,19 @@ class Delivering:
         self._journal.outcome(result, lease, partial(self._see_recorded, result, lease))
 
     def _see_recorded(self, result: Result, lease: str, recorded: bool) -> None:
-        if not recorded and result.lease is not None:
-            self.record(result.late(), lease)
+        if result.lease is not None:
+            self._let_go(result.message_id)
+            if not recorded:
+                self.record(result.late(), lease)
         self._unrecorded -= 1
         if not self._unrecorded:
             self._all_recorded.set()
+
+    def _let_go(self, message_id: str) -> None:
+        # Counted, since a message may be claimed anew before we hear that its last outcome is on record.
+        self.in_hand[message_id] -= 1
+        if self.in_hand[message_id] <= 0:
+            del self.in_hand[message_id]
 
     async def work(self, connection: Connection) -> None:
         """Deliver over one connection until cancelled."""
@@ -211,6 +222,7 @@ class Delivering:
             outcome = await self._send(mail, connection, ahead)
         except _LeaseLost:
             log.info("lease lost", message=mail.message.id)
+            self._let_go(mail.message.id)
             return False
         if not isinstance(outcome, Accepted) and of_the_relay(outcome):
             return self._stand_aside(mail, outcome)

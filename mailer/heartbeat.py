@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -29,6 +29,9 @@ class LeaseKeeper(Protocol):
 
     async def leave(self, sender: str) -> None:
         """It ends; what it holds is given back."""
+
+    async def give_back(self, sender: str, but: Collection[str]) -> int:
+        """Give back what this living sender holds but for these ids; how many messages it was."""
 
     async def take_over_dead(self) -> int:
         """Give back what dead senders hold; how many messages it was."""
@@ -74,14 +77,21 @@ class Heartbeat:
     async def beat(self) -> None:
         """One beat."""
         if not await self._leases.beat(self.lease, self._away_since()):
-            self._deaths += 1
             log.warning("taken for dead; going on under a new name", sender=self.lease)
-            self.lease = f"{self._name}#{self._deaths}"
-            await self._leases.enter(self.lease)
+            self._deaths += 1
+            lease = f"{self._name}#{self._deaths}"
+            await self._leases.enter(lease)
+            self.lease = lease
         self._share(await self._leases.living())
         taken_over = await self._leases.take_over_dead()
         if taken_over:
             log.info("took over what dead senders held", messages=taken_over)
+
+    async def give_back(self, lease: str, but: Collection[str]) -> None:
+        """Give back what is held under a lease, and is not among these ids."""
+        messages = await self._leases.give_back(lease, but)
+        if messages:
+            log.warning("gave back what a claim took whose answer was lost", sender=lease, messages=messages)
 
     async def end(self) -> None:
         """Give back what is held."""

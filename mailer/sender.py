@@ -102,6 +102,8 @@ class Sender:
         self._heartbeat = Heartbeat(
             leases, settings.name, settings.heartbeat, self._pacing.share, lambda: gate.away_since
         )
+        self._unanswered: str | None = None
+        """The lease of a claim of which nobody knows what came of it."""
         self._journal = Journal(outbox, settings.trouble_pause)
         self._connections = [Connection(settings.relay) for _ in range(settings.connections)]
         self._delivering = Delivering(
@@ -172,13 +174,25 @@ class Sender:
         return len(claimed)
 
     async def _claim(self, limit: int, *, urgent_only: bool = False) -> tuple[str, Sequence[Message]]:
-        """Messages, and the lease under which they were claimed."""
-        lease = self._heartbeat.lease
-        return lease, await unbroken(self._outbox.claim(lease, limit, urgent_only=urgent_only))
+        """Messages, and the lease under which they were claimed.
+
+        A claim that failed may have taken messages all the same, where the answer to its commit was lost.
+        """
+        await self._give_back_unanswered()
+        self._unanswered = lease = self._heartbeat.lease
+        claimed = await unbroken(self._outbox.claim(lease, limit, urgent_only=urgent_only))
+        self._unanswered = None
+        return lease, claimed
+
+    async def _give_back_unanswered(self) -> None:
+        if self._unanswered is not None:
+            await unbroken(self._heartbeat.give_back(self._unanswered, self._delivering.in_hand))
+            self._unanswered = None
 
     async def _take(self, lease: str, claimed: Sequence[Message]) -> None:
         """Make mails of them."""
         self._pacing.claimed(claimed)
+        self._delivering.in_hand.update(message.id for message in claimed)
         for message in claimed:
             self._prepare(message, lease)
             await asyncio.sleep(0)  # the connections go on while we compose

@@ -2,14 +2,15 @@
 
 Leases run on real time, as the database tells it: neither a fast business clock nor two machines' clocks that
 differ declare a living sender dead. A sender's row says which mails it is handing over; it stays until the last of
-what the sender held has been taken over, since it alone tells what is in doubt from what never left.
+what the sender held has been taken over, since it alone tells what is in doubt from what never left. Who has no row
+any more can mark nothing, so what was claimed in that name since has never left.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    insert,
     literal,
     select,
     true,
@@ -36,8 +36,10 @@ from core.messages import Change
 from core.ports import InDoubtPolicy
 from core.retry import Schedule, Tries, doubt
 from core.statuses import Status
+from store.bulk import insert_into
 from store.engine import Database
 from store.ledger import Ledger
+from store.moves import ONCE_IN_DOUBT
 from store.receipts import LIVING, enter_left_behind
 from store.tables import messages, senders
 
@@ -71,9 +73,11 @@ class Leases:
         self._looked_at = -math.inf
 
     async def enter(self, sender: str) -> None:
-        """A sender starts."""
+        """A sender starts. Once more does no harm, where the answer was lost; who was taken for dead stays so."""
+        row = insert_into(senders, on_sqlite=self._db.sqlite)
+        row = row.values(id=sender, started_at=self._real(), beat_at=self._real())
         async with self._db.write() as conn:
-            await conn.execute(insert(senders).values(id=sender, started_at=self._real(), beat_at=self._real()))
+            await conn.execute(row.on_conflict_do_nothing())
 
     async def beat(self, sender: str, relay_away_since: datetime | None = None) -> bool:
         """It lives, and since when its relay is away, in business time.
@@ -95,6 +99,17 @@ class Leases:
         async with self._db.write() as conn:
             await self._bury(conn, senders.c.id == sender)
             await self._take_over(conn)
+
+    async def give_back(self, sender: str, but: Collection[str]) -> int:
+        """Give back what a living sender holds and does not know of; how many messages it was.
+
+        `but` are the ids of all that it has in hand: the others came of a claim whose answer was lost.
+        """
+        async with self._db.write() as conn:
+            rows = (await conn.execute(HELD, {"leases": [sender]})).all()
+            unknown = [row for row in rows if row.id not in but]
+            await self._ledger.apply(conn, [self._given_back(row) for row in unknown])
+        return len(unknown)
 
     async def take_over_dead(self) -> int:
         """Give back what dead senders hold; how many messages it was. To be called about every second."""
@@ -147,25 +162,29 @@ class Leases:
         """
         entered = await enter_left_behind(conn, self._ledger)
         orphaned = (await conn.execute(ORPHANED)).scalars().all()
-        rows = (await conn.execute(HELD, {"dead": orphaned})).all() if orphaned else []
+        rows = (await conn.execute(HELD, {"leases": orphaned})).all() if orphaned else []
         await self._ledger.apply(conn, [self._change(row) for row in rows])
         await conn.execute(_EMPTY_HANDED)
         return entered + len(rows)
 
     def _change(self, row: Row[*tuple[Any, ...]]) -> Change:
-        now = self._clock.now()
-        if row.on_wire is not None and row.id not in row.on_wire:
-            values = {"ready_at": now}
-            return Change(row.id, Status.SCHEDULED, "taken-over", now, {"sender": row.lease}, values, row.lease)
+        if row.on_wire is None or row.id not in row.on_wire:
+            return self._given_back(row)
         return doubt(
             row.id,
             Tries(row.attempts, row.troubles, row.first_attempt_at),
             None if self._in_doubt.waits(Kind(row.kind)) else self._schedule,
-            now,
+            self._clock.now(),
             why=_SENDER_ENDED,
             detail={"sender": row.lease},
             lease=row.lease,
         )
+
+    def _given_back(self, row: Row[*tuple[Any, ...]]) -> Change:
+        """It has not left this time; what may have arrived before stays in doubt."""
+        now = self._clock.now()
+        target = Status.IN_DOUBT if row.doubted else Status.SCHEDULED
+        return Change(row.id, target, "taken-over", now, {"sender": row.lease}, {"ready_at": now}, row.lease)
 
 
 def real_time(shift: timedelta = timedelta(), *, sqlite: bool) -> ColumnElement[Any]:
@@ -187,10 +206,11 @@ HELD = (
         messages.c.troubles,
         messages.c.first_attempt_at,
         select(senders.c.on_wire).where(senders.c.id == messages.c.lease).scalar_subquery().label("on_wire"),
+        ONCE_IN_DOUBT.label("doubted"),
     )
-    .where(messages.c.lease.in_(bindparam("dead", expanding=True)))
+    .where(messages.c.lease.in_(bindparam("leases", expanding=True)))
     .with_for_update(of=messages, skip_locked=True)
 )
-"""What these senders (`dead`) hold. A sender without a row may have handed over anything: `on_wire` is None."""
+"""What senders of these names (`leases`) hold. `on_wire` is None where a sender has no row."""
 
 _EMPTY_HANDED = delete(senders).where(senders.c.dead_at.is_not(None), ~exists().where(messages.c.lease == senders.c.id))

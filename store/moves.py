@@ -31,6 +31,11 @@ _FACTS = (
 )
 """What is read back of a message that moved: all that decides what follows."""
 
+ONCE_IN_DOUBT: ColumnElement[bool] = (
+    select(events.c.id).where(events.c.message_id == messages.c.id, events.c.status == Status.IN_DOUBT).exists()
+)
+"""Whether a message was ever in doubt: it may have arrived, whatever was tried since."""
+
 _GUARD = "lease_held"
 _TOLD = {"event_at": events.c.at, "event_type": events.c.type, "event_detail": events.c.detail}
 """Columns of the parameter that make the event."""

@@ -19,6 +19,7 @@ from core.kinds import InstitutionType, Kind, Scheme
 from core.mail import Institution
 from core.statuses import Status
 from store.bulk import among, insert_from, insert_rows, is_sqlite, parameter
+from store.moves import ONCE_IN_DOUBT
 from store.tables import events, institutions, messages, reporting
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -203,8 +204,7 @@ async def release_steps(conn: AsyncConnection, ids: Collection[str]) -> set[str]
     """Let reminders that never left no longer count as their step; which ones. One once in doubt may have arrived."""
     if not ids:
         return set()
-    doubted = select(events.c.id).where(events.c.message_id == messages.c.id, events.c.status == Status.IN_DOUBT)
-    statement = update(messages).where(messages.c.id.in_(sorted(ids)), ~doubted.exists()).values(step_key=None)
+    statement = update(messages).where(messages.c.id.in_(sorted(ids)), ~ONCE_IN_DOUBT).values(step_key=None)
     return set((await conn.execute(statement.returning(messages.c.id))).scalars())
 
 

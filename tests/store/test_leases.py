@@ -14,9 +14,10 @@ from core.kinds import Kind
 from core.messages import Change
 from core.retry import Schedule
 from core.statuses import Status
+from store.bulk import insert_rows
 from store.leases import Leases
 from store.reading_relay import RelayAway, relay_away
-from store.tables import senders
+from store.tables import events, messages, senders
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 LEASE = 10.0
@@ -185,20 +186,62 @@ async def test_what_is_given_back_wakes_the_senders(room: Any, leases: Leases) -
         assert woken.is_set()
 
 
-async def test_a_lease_of_nobody_known_is_taken_over_at_once(room: Any, leases: Leases) -> None:
-    """What it had on its wires nobody can say: it may have been any."""
+async def test_what_is_held_by_one_who_has_no_row_never_left(room: Any, leases: Leases) -> None:
+    """It was taken for dead and had nothing then: it can claim, as long as it does not know, but mark nothing."""
     await leases.enter("sender-2")
-    message = await room.add(status=Status.SENDING, lease="sender-1")
+    message = await room.add(Kind.GUIDE, Status.SENDING, lease="sender-1")
     assert await leases.take_over_dead() == 1
-    assert await room.status(message) is Status.IN_DOUBT
+    row = await room.row(message)
+    assert (row.status, row.ready_at, row.attempts) == (Status.SCHEDULED, NOW, 0)
+    assert row.secret is not None
+
+
+async def test_what_may_have_arrived_before_stays_in_doubt(room: Any, leases: Leases, watch: Watch) -> None:
+    await dead_sender(room, leases)
+    first, second = [await room.add(Kind.PRE_CHECK, Status.SENDING) for _ in range(2)]
+    await room.put_on_wire(first)
+    await look_for(leases, watch, LEASE)
+    await dead_sender(room, leases, "sender-2")
+    async with room.db.write() as conn:
+        again = update(messages).where(messages.c.id.in_([first, second]))
+        await conn.execute(again.values(status=Status.SENDING, lease="sender-2", ready_at=None))
+    assert await look_for(leases, watch, LEASE) == 2
+    assert [await room.status(message) for message in (first, second)] == [Status.IN_DOUBT, Status.SCHEDULED]
+    assert (await room.row(first)).ready_at == NOW
+
+
+async def test_a_living_sender_gives_back_what_it_does_not_know_of(room: Any, leases: Leases) -> None:
+    for name in ("sender-1", "sender-2"):
+        await leases.enter(name)
+    known, unknown, doubtful = [await room.add(Kind.PRE_CHECK, Status.SENDING) for _ in range(3)]
+    others = await room.add(Kind.PRE_CHECK, Status.SENDING, lease="sender-2")
+    async with room.db.write() as conn:
+        earlier = {"message_id": doubtful, "at": NOW, "type": "in-doubt", "status": "in-doubt", "detail": {}}
+        await insert_rows(conn, events, [earlier])
+    assert await leases.give_back("sender-1", {known}) == 2
+    found = [await room.row(message) for message in (known, unknown, doubtful, others)]
+    assert [row.status for row in found] == [Status.SENDING, Status.SCHEDULED, Status.IN_DOUBT, Status.SENDING]
+    assert [row.ready_at for row in found] == [None, NOW, NOW, None]
+
+
+async def test_to_enter_once_more_does_no_harm(room: Any, leases: Leases) -> None:
+    """As where the answer to the first time was lost."""
+    await leases.enter("sender-1")
+    await leases.enter("sender-1")
+    assert await leases.beat("sender-1")
+    await leases.take_over_all()
+    await leases.enter("sender-1")
+    message = await room.add(status=Status.SENDING)
+    assert await leases.take_over_dead() == 0
+    assert await room.status(message) is Status.SENDING
 
 
 async def test_a_single_process_that_starts_takes_everything(room: Any, leases: Leases) -> None:
     await leases.enter("sender-1")
-    messages = [await room.add(status=Status.SENDING) for _ in range(2)]
-    await room.put_on_wire(messages[1])
+    held = [await room.add(status=Status.SENDING) for _ in range(2)]
+    await room.put_on_wire(held[1])
     assert await leases.take_over_all() == 2
-    assert [await room.status(message) for message in messages] == [Status.SCHEDULED, Status.IN_DOUBT]
+    assert [await room.status(message) for message in held] == [Status.SCHEDULED, Status.IN_DOUBT]
     assert await leases.take_over_all() == 0
 
 

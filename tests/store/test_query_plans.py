@@ -76,7 +76,7 @@ QUERIES: list[tuple[Any, dict[str, Any], str]] = [
     (NEXT_READY, {}, "ix_messages_ready"),
     (EXPIRED, {"now": NOW + timedelta(days=10)}, "ix_messages_expires_at"),
     (NEXT_EXPIRY, {}, "ix_messages_expires_at"),
-    (HELD, {"dead": ["sender-1", "sender-2"]}, "ix_messages_lease"),
+    (HELD, {"leases": ["sender-1", "sender-2"]}, "ix_messages_lease"),
     (ORPHANED, {}, "ix_messages_lease"),
 ]
 

@@ -107,11 +107,17 @@ class Outbox(StoredOutbox):
 
     transactions = 0
     failing = 0
+    unanswered = 0
+    """Claims of which the sender hears nothing."""
     happened: asyncio.Event
 
     async def claim(self, lease: str, limit: int, *, urgent_only: bool = False) -> Sequence[Message]:
         try:
-            return await super().claim(lease, limit, urgent_only=urgent_only)
+            claimed = await super().claim(lease, limit, urgent_only=urgent_only)
+            if claimed and self.unanswered > 0:
+                self.unanswered -= 1
+                raise OperationalError("commit", {}, ConnectionError("the answer was lost"))
+            return claimed
         finally:
             self.happened.set()
 
@@ -557,6 +563,16 @@ class TestTrouble:
                 room.db.wake()
                 await office.until(sent=len(mails))  # not of leases: a mail in doubt is handed over once more
         assert leases[-1] == "sender-1#1"
+
+    async def test_what_a_claim_took_whose_answer_was_lost_is_sent_once(
+        self, room: Any, relay: Relay, office: Office
+    ) -> None:
+        mails = await fill(room, 5, Kind.GUIDE) + await fill(room, 30)
+        office.outbox.unanswered = 3
+        async with office.open():
+            await office.until(sent=35)
+        assert office.outbox.unanswered == 0
+        assert Counter(relay.taken) == Counter(mails)
 
     async def test_senders_share_the_work(self, postgres_room: Any, relay: Relay) -> None:
         office = Office(postgres_room, relay)
