@@ -89,6 +89,8 @@ def postponed(message: Message, postpone: Postpone, lease: str, now: datetime) -
 def held_back(message: Message, why: str, reason: str, until: datetime, lease: str, now: datetime) -> Change:
     """A mail that cannot be made before somebody mends the set-up (rule 132): no try, and no interval used up."""
     detail = {"why": why, "reason": reason, "alarm": True, "next_attempt_at": until.isoformat()}
+    if message.status is Status.IN_DOUBT:
+        return Change(message.id, Status.IN_DOUBT, "postponed", now, detail, {"ready_at": until}, lease)
     values = {"ready_at": until, "reason": reason, "diagnostic": bounded(why)}
     return Change(message.id, Status.DEFERRED, "deferred", now, detail, values, lease)
 
@@ -177,18 +179,38 @@ def _later(
 ) -> Change:
     """Tried again by the schedule; once tries have run out, 不達 with what the last one was answered.
 
-    Not before the `wait` that a server asked for.
+    Not before the `wait` that a server asked for. What may have arrived before stays in doubt.
     """
     tries = _tries(message).one_more(now)
     told = {"attempt": tries.attempts, **detail}
     retry = after_trouble(rules.schedule, tries.troubles, tries.first_at or now, now)
-    columns = {**values, **tries.columns(), "troubles": retry.used}
-    if retry.at is None:
+    columns = {**tries.columns(), "troubles": retry.used}
+    at = None if retry.at is None else max(retry.at, now + (wait or timedelta()))
+    if at is not None:
+        told["next_attempt_at"] = at.isoformat()
+    if message.status is Status.IN_DOUBT:
+        return _still_in_doubt(message, columns, told, at, lease, now)
+    columns |= values
+    if at is None:
         columns["reason"] = CancelReason.RETRIES_EXHAUSTED
         return Change(message.id, Status.UNDELIVERED, "retries-exhausted", now, told, columns, lease)
-    columns["ready_at"] = at = max(retry.at, now + (wait or timedelta()))
-    told["next_attempt_at"] = at.isoformat()
-    return Change(message.id, Status.DEFERRED, "deferred", now, told, columns, lease)
+    return Change(message.id, Status.DEFERRED, "deferred", now, told, columns | {"ready_at": at}, lease)
+
+
+def _still_in_doubt(
+    message: Message,
+    columns: Mapping[str, Any],
+    told: Mapping[str, Any],
+    at: datetime | None,
+    lease: str,
+    now: datetime,
+) -> Change:
+    """What this try was answered says nothing of the one that may have arrived: a person's matter without another."""
+    if at is not None:
+        return Change(message.id, Status.IN_DOUBT, "deferred", now, told, {**columns, "ready_at": at}, lease)
+    told = {**told, "needs_person": True, "tries": "exhausted"}
+    values = {**columns, "ready_at": None, "secret": None}
+    return Change(message.id, Status.IN_DOUBT, "tries-ended", now, told, values, lease)
 
 
 def _tries(message: Message) -> Tries:

@@ -275,6 +275,35 @@ def test_a_doubt_whose_tries_run_out_is_a_persons_matter() -> None:
     assert (made.detail["needs_person"], made.detail["tries"]) == (True, "exhausted")
 
 
+LATER = [Refused(451, "4.3.0 later", "rcpt"), Refused(552, "5.2.2 mailbox full", "data"), Lost("broke", "mail")]
+
+
+@pytest.mark.parametrize("outcome", LATER)
+def test_what_may_have_arrived_stays_in_doubt_whatever_a_later_try_is_answered(outcome: Outcome) -> None:
+    doubtful = MESSAGE._replace(status=Status.IN_DOUBT, attempts=1, first_attempt_at=NOW)
+    made = change(outcome, doubtful)
+    assert (made.target, made.event) == (Status.IN_DOUBT, "deferred")
+    assert made.values == {
+        "attempts": 2,
+        "troubles": 1,
+        "first_attempt_at": NOW,
+        "ready_at": NOW + timedelta(minutes=1),
+    }
+
+
+@pytest.mark.parametrize("outcome", LATER)
+def test_a_doubt_whose_last_try_is_put_off_is_a_persons_matter(outcome: Outcome) -> None:
+    made = change(outcome, OLD._replace(status=Status.IN_DOUBT))
+    assert (made.target, made.event) == (Status.IN_DOUBT, "tries-ended")
+    assert (made.values["ready_at"], made.values["secret"]) == (None, None)
+    assert (made.detail["needs_person"], made.detail["tries"]) == (True, "exhausted")
+
+
+def test_what_is_in_doubt_and_cannot_be_made_again_stays_so() -> None:
+    made = held_back(MESSAGE._replace(status=Status.IN_DOUBT), "no contact", "no-contact", AT, LEASE, NOW)
+    assert (made.target, made.values) == (Status.IN_DOUBT, {"ready_at": AT})
+
+
 def test_a_doubt_forgets_what_an_earlier_try_was_answered() -> None:
     made = change(DOUBT, OLD)
     assert [made.values[name] for name in ("reason", "bounce_class", "smtp_code", "enhanced_code")] == [None] * 4
