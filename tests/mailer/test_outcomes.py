@@ -160,6 +160,7 @@ def test_trouble_of_the_relay_costs_a_mail_no_try(outcome: Any, reason: str | No
     assert made.values["bounce_class"] == "soft"
     assert made.values["reason"] not in ("userunknown", "hostunknown", "hasmoved", "notaccept")
     assert reason in (None, made.values["reason"])
+    assert made.values["smtp_code"] == getattr(outcome, "code", None)
     assert made.values["diagnostic"] == getattr(outcome, "text", None) or outcome.detail
 
 
