@@ -110,6 +110,10 @@ def test_5xx_is_final(code: int, text: str, reason: str | None, bounce_class: st
         (550, "5.3.1 system full", "systemfull"),
         (552, "Too many recipients", "ratelimited"),
         (550, "5.4.5 Daily sending quota exceeded", "ratelimited"),
+        (550, "5.7.233 message rate exceeded", "ratelimited"),
+        (550, "5.7.232 受付できません", "ratelimited"),
+        (550, "5.7.233 受付できません", "ratelimited"),
+        (550, "5.7.1 message rate exceeded", "ratelimited"),
     ],
 )
 @pytest.mark.parametrize("stage", ["rcpt", "data"])
