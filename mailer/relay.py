@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 import aiosmtplib
-from aiosmtplib import SMTPAuthenticationError, SMTPException, SMTPHeloError, SMTPResponseException
+from aiosmtplib import SMTPAuthenticationError, SMTPException, SMTPHeloError, SMTPResponseException, SMTPStatus
 
 from core.errors import TodokeError
 from mailer.wire import Wire
@@ -17,6 +17,8 @@ TlsMode = Literal["none", "starttls", "tls"]
 
 _NOT_KNOWN = range(500, 505)
 """Replies to EHLO of a server that knows HELO only (RFC 5321 section 3.2)."""
+_REFUSALS = range(400, 600)
+_LONGEST_QUOTE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Relay:
         try:
             return await _connected(self._client())
         except SMTPResponseException as error:
-            raise RelayTrouble(f"{_step(error)}: {error.message}", error.code) from error
+            raise _answered(error) from error
         except (SMTPException, OSError, ValueError) as error:
             raise RelayTrouble(_plain(error)) from error
 
@@ -105,6 +107,15 @@ async def _greet(client: aiosmtplib.SMTP) -> None:
         if error.code not in _NOT_KNOWN:
             raise
         await client.helo()
+
+
+def _answered(error: SMTPResponseException) -> RelayTrouble:
+    """A refusal with its code; what is none, or no SMTP reply at all, is a failed connection."""
+    if error.code in _REFUSALS:
+        return RelayTrouble(f"{_step(error)}: {error.message}", error.code)
+    code = "" if error.code == SMTPStatus.invalid_response else f"{error.code} "
+    said = f"{code}{error.message}".strip()[:_LONGEST_QUOTE]
+    return RelayTrouble(f"the relay gave no valid reply: {said!r}")
 
 
 def _step(error: SMTPResponseException) -> str:

@@ -86,6 +86,8 @@ BY_STATUS = {
     "7.134": Reason.SECURITYERROR,
     "7.136": Reason.SECURITYERROR,
     "7.500": Reason.RATELIMITED,
+    "7.232": Reason.RATELIMITED,
+    "7.233": Reason.RATELIMITED,
     "7.321": Reason.FAILEDSTARTTLS,
     "7.322": Reason.FAILEDSTARTTLS,
     "7.323": Reason.FAILEDSTARTTLS,

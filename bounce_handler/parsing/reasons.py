@@ -32,6 +32,14 @@ _UNKNOWN_BY_CODE = frozenset({"1.0", "1.1", "1.10", "1.351"})
 
 def reason_of(finding: Finding) -> Reason:
     """The reason, from everything the report says of this recipient."""
+    reason = _told(finding)
+    if finding.command == "MAIL" and reason in _HARD_ALWAYS:
+        # Whatever the code, it is the sender's address that does not exist or has moved.
+        return Reason.REJECTED
+    return reason
+
+
+def _told(finding: Finding) -> Reason:
     if finding.action in _SUCCESS:
         return Reason.DELIVERED
     if finding.reason is not None:

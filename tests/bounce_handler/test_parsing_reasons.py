@@ -139,6 +139,13 @@ def test_the_stage_tells_a_missing_mailbox_from_a_filter(
     assert reason_of(finding("user unknown", status, code, command)) is reason
 
 
+@pytest.mark.parametrize("status", ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.4.4", "5.7.17", "4.1.1"])
+@pytest.mark.parametrize("text", ["受付できません", "Recipient unknown", "The mailbox has moved", ""])
+def test_a_refusal_of_mail_from_says_nothing_of_the_recipient(status: str, text: str) -> None:
+    said = finding(text, status, 550, "MAIL")
+    assert (reason_of(said), class_of(reason_of(said), said)) == (Reason.REJECTED, BounceClass.SOFT)
+
+
 def test_a_missing_host_that_is_called_temporary_is_trouble_of_the_network() -> None:
     assert reason_of(finding("Domain name not found: example.jp", "4.0.0")) is Reason.NETWORKERROR
     assert reason_of(finding("Domain name not found: example.jp", "5.4.4")) is Reason.HOSTUNKNOWN

@@ -76,6 +76,7 @@ def test_2xx_after_the_dot_is_sent(kind: Kind) -> None:
     ("code", "text", "reason", "bounce_class"),
     [
         (550, "5.1.1 User unknown", "userunknown", "hard"),
+        (550, "5.1.1 受付できません", "userunknown", "hard"),
         (550, "5.7.1 rejected by policy", None, "soft"),
         (554, "", None, "soft"),
         (553, "5.1.2 host unknown", "hostunknown", "hard"),
@@ -92,7 +93,9 @@ def test_5xx_is_final(code: int, text: str, reason: str | None, bounce_class: st
     assert made.values["attempts"] == 1
     assert "ready_at" not in made.values
     assert made.values["reason"] == made.detail["reason"]
-    if stage != "mail":  # there, it is our return path that is refused
+    if stage == "mail":  # it is our return path that is refused
+        assert made.values["bounce_class"] == "soft"
+    else:
         assert reason in (None, made.values["reason"])
         assert bounce_class in (None, made.values["bounce_class"])
 
@@ -107,6 +110,10 @@ def test_5xx_is_final(code: int, text: str, reason: str | None, bounce_class: st
         (550, "5.3.1 system full", "systemfull"),
         (552, "Too many recipients", "ratelimited"),
         (550, "5.4.5 Daily sending quota exceeded", "ratelimited"),
+        (550, "5.7.233 message rate exceeded", "ratelimited"),
+        (550, "5.7.232 受付できません", "ratelimited"),
+        (550, "5.7.233 受付できません", "ratelimited"),
+        (550, "5.7.1 message rate exceeded", "ratelimited"),
     ],
 )
 @pytest.mark.parametrize("stage", ["rcpt", "data"])
@@ -157,6 +164,7 @@ def test_trouble_of_the_relay_costs_a_mail_no_try(outcome: Any, reason: str | No
     assert made.values["bounce_class"] == "soft"
     assert made.values["reason"] not in ("userunknown", "hostunknown", "hasmoved", "notaccept")
     assert reason in (None, made.values["reason"])
+    assert made.values["smtp_code"] == getattr(outcome, "code", None)
     assert made.values["diagnostic"] == getattr(outcome, "text", None) or outcome.detail
 
 

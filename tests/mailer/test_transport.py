@@ -111,6 +111,61 @@ async def test_a_refused_greeting_is_about_the_connection(scripted: Any, marks: 
         assert await send(connection, marks) == Refused(code, "the relay refused our greeting: no", "connect")
 
 
+GARBAGE = ["hello", "25", "HTTP/1.1 400 Bad Request", "999 x", "+42 x", "354 again", "\N{HIRAGANA LETTER A}", "\x1b[2J"]
+ENDLESS = [b"220-more\r\n", b"220 unasked\r\n", b"x", b"\xff\x00"]
+
+
+async def check_that_no_reply_is_found(port: int, marks: Marks) -> None:
+    async with connected(port) as connection:
+        outcome = await send(connection, marks)
+        wrong = await connection.probe()
+    assert isinstance(outcome, Lost)
+    assert outcome == Lost(str(wrong), "connect")
+    assert outcome.detail.startswith("the relay gave no valid reply: ")
+    assert outcome.detail.isprintable()
+    assert marks.count == 0
+
+
+@pytest.mark.parametrize("reply", GARBAGE)
+async def test_a_banner_that_is_no_reply_is_a_failed_connection(scripted: Any, marks: Marks, reply: str) -> None:
+    async def script(talk: Any) -> None:
+        talk.say(reply)
+        await talk.hear()
+
+    server = await scripted(script, script)
+    await check_that_no_reply_is_found(server.port, marks)
+
+
+@pytest.mark.parametrize("reply", GARBAGE)
+async def test_an_answer_to_ehlo_that_is_none_is_a_failed_connection(scripted: Any, marks: Marks, reply: str) -> None:
+    async def script(talk: Any) -> None:
+        talk.say("220 hello")
+        await talk.hear()
+        talk.say(reply)
+        await talk.hear()
+
+    server = await scripted(script, script)
+    await check_that_no_reply_is_found(server.port, marks)
+
+
+@pytest.mark.parametrize("greeting", [b"", b"220 hello\r\n"], ids=["banner", "ehlo"])
+@pytest.mark.parametrize("filler", ENDLESS)
+async def test_an_endless_greeting_is_a_failed_connection(
+    scripted: Any, marks: Marks, greeting: bytes, filler: bytes
+) -> None:
+    async def script(talk: Any) -> None:
+        talk.writer.write(greeting)
+        if greeting:
+            await talk.hear()
+        with contextlib.suppress(ConnectionError):
+            while True:
+                talk.writer.write(filler * 1000)
+                await talk.writer.drain()
+
+    server = await scripted(script, script)
+    await check_that_no_reply_is_found(server.port, marks)
+
+
 async def test_a_server_that_knows_helo_only(scripted: Any, marks: Marks) -> None:
     async def script(talk: Any) -> None:
         talk.say("220 old")
