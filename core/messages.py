@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -59,11 +59,22 @@ class Change:
     lease: str | None = None
     sources: frozenset[Status] | None = None  # narrower than the transition table, where that is meant
 
-    def late(self) -> Change:
-        """An outcome that came after somebody else's word on the message: told beside it, changing no status."""
-        detail = {**self.detail, "outcome": str(self.target)}
-        return Change(self.message_id, None, "outcome-late", self.at, detail)
+    def late(self) -> Change | None:
+        """What is told of an outcome that could not be recorded, since somebody else's word on the message came first.
 
+        It changes no status. Where that word was a report, the try that it reports on was this one, and becomes part
+        of the message's evidence; else it is told alone. None where that was tried, too.
+        """
+        if self.lease is not None:
+            detail = {**self.detail, "outcome": str(self.target)}
+            values = {name: self.values[name] for name in _EVIDENCE if name in self.values}
+            told = Change(self.message_id, None, "outcome-late", self.at, detail, values)
+            return replace(told, sources=frozenset({Status.UNDELIVERED}))
+        return None if self.sources is None else replace(self, values={}, sources=None)
+
+
+_EVIDENCE = ("attempts", "first_attempt_at", "sent_at", "settles_at")
+"""Columns that tell of a try, whatever came of it."""
 
 SENT_COLUMNS = {
     "sent_at": "at",
@@ -99,7 +110,7 @@ class Taken(NamedTuple):
         detail = {"attempt": self.attempts, "smtp_code": self.smtp_code, "reply": self.reply}
         return Change(self.message_id, Status.SENT, "sent", self.at, detail, values, self.lease)
 
-    def late(self) -> Change:
+    def late(self) -> Change | None:
         """See `Change.late`."""
         return self.change().late()
 

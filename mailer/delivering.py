@@ -115,8 +115,9 @@ class Delivering:
     def _see_recorded(self, result: Result, lease: str, recorded: bool) -> None:
         if result.lease is not None:
             self._let_go(result.message_id)
-            if not recorded:
-                self.record(result.late(), lease)
+        following = None if recorded else result.late()
+        if following is not None:
+            self.record(following, lease)
         self._unrecorded -= 1
         if not self._unrecorded:
             self._all_recorded.set()

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Executable, Row, String, Update, func, literal, select, update
+from sqlalchemy import CTE, ColumnElement, Executable, Row, String, Update, case, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
@@ -117,6 +117,9 @@ def _update(shape: Shape, columns: Mapping[str, ColumnElement[Any]]) -> Update:
     if shape.leased:
         statement = statement.where(lease_of_message() == columns[_GUARD])
     values = {name: columns[name] for name in shape.columns} | consequences(shape.target)
+    if "attempts" in values:  # what comes late must not uncount the tries of others
+        tries = messages.c.attempts
+        values["attempts"] = case((tries > values["attempts"], tries), else_=values["attempts"])
     # A change of no column is an event alone; its guards still hold.
     return statement.values(values or {"status": messages.c.status})
 

@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.messages import Receipt, Taken
+from core.messages import Change, Receipt, Taken
 from store.engine import Database
 from store.ledger import Ledger
 from store.tables import receipts, senders
@@ -53,7 +53,10 @@ async def enter_left_behind(conn: AsyncConnection, ledger: Ledger) -> int:
     rows = (await conn.execute(_LEFT_BEHIND)).scalars()
     changes = [taken.change() for text in rows for taken in _unpacked(text)]
     if changes:
-        done = await ledger.apply(conn, changes)
-        await ledger.apply(conn, [change.late() for change, moved in zip(changes, done, strict=True) if not moved])
+        left: list[Change] = changes
+        while left:
+            done = await ledger.apply(conn, left)
+            late = [change.late() for change, moved in zip(left, done, strict=True) if not moved]
+            left = [change for change in late if change is not None]
         await conn.execute(_REMOVED)
     return len(changes)

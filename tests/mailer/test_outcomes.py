@@ -326,11 +326,28 @@ def test_a_mail_that_cannot_be_made_uses_up_no_try() -> None:
     assert made.detail["alarm"] is True
 
 
-def test_a_late_outcome_changes_nothing_and_is_told() -> None:
+def test_a_late_outcome_is_told_and_changes_no_status() -> None:
     made = change(Accepted(250, "Ok")).late()
-    assert (made.target, made.values, made.lease, made.event) == (None, {}, None, "outcome-late")
+    assert made is not None
+    assert (made.target, made.lease, made.event) == (None, None, "outcome-late")
     assert made.detail["outcome"] == "sent"
     assert made.detail["reply"] == "Ok"
+
+
+def test_a_late_outcome_is_evidence_behind_a_report_and_else_told_alone() -> None:
+    made = change(Accepted(250, "Ok")).late()
+    assert made is not None
+    assert made.sources == {Status.UNDELIVERED}
+    assert made.values == {
+        "attempts": 1,
+        "first_attempt_at": NOW,
+        "sent_at": NOW,
+        "settles_at": NOW + timedelta(days=3),
+    }
+    alone = made.late()
+    assert alone is not None
+    assert (alone.values, alone.sources, alone.detail) == ({}, None, made.detail)
+    assert alone.late() is None
 
 
 @given(st.text(max_size=3000))

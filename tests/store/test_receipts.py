@@ -144,7 +144,20 @@ async def test_who_takes_over_tells_what_came_too_late(room: Any, notes: Notes, 
     await leases.take_over_all()
     assert await room.status(bounced) is Status.UNDELIVERED
     assert await room.told(bounced) == ["bounced", "outcome-late"]
+    row = await room.row(bounced)
+    assert (row.attempts, row.first_attempt_at, row.sent_at, row.reason) == (1, NOW, NOW, "userunknown")
     assert await left(room) == []
+
+
+async def test_what_came_too_late_uncounts_no_try_of_another(room: Any, notes: Notes, leases: Leases) -> None:
+    tried, again = await held(room, 2)
+    await notes.write(SENDER, [], [], Receipt(1, [taken(room, tried), taken(room, again)]))
+    await room.move(tried, Status.UNDELIVERED, "refused", attempts=3)
+    await room.set(again, status=Status.SENDING, lease="sender-2", attempts=2)
+    await leases.take_over_all()
+    assert (await room.row(tried)).attempts == 3
+    assert "outcome-late" in await room.told(again)
+    assert ((await room.row(again)).attempts, (await room.row(again)).sent_at) == (2, None)
 
 
 async def test_a_sender_that_was_taken_for_dead_learns_it_and_tells_nothing_twice(

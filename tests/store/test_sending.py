@@ -543,6 +543,8 @@ class TestTrouble:
         assert await room.status(message) is Status.UNDELIVERED
         last = (await room.story(message))[-1]
         assert (last.status, last.detail["outcome"], last.detail["smtp_code"]) == ("undelivered", "sent", 250)
+        row = await room.row(message)
+        assert (row.attempts, row.first_attempt_at, row.sent_at, row.reason) == (1, NOW, NOW, "userunknown")
 
     async def test_a_sender_taken_for_dead_goes_on_under_a_new_name(
         self, room: Any, relay: Relay, office: Office
