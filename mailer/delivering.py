@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 import structlog
@@ -27,6 +28,7 @@ from mailer.outcomes import (
 )
 from mailer.pacing import Pacing
 from mailer.patience import asked_wait, slows
+from mailer.shares import Shares
 from mailer.signing import Signer
 from mailer.transport import Accepted, Connection, Lost, Outcome, Refused, Route
 from mailer.urgent_first import UrgentFirst
@@ -42,21 +44,28 @@ class _LeaseLost(Exception):
 
 
 class Outgoing(NamedTuple):
-    """A message, the lease under which it was claimed, the mail that was made of it, and its envelope."""
+    """A message, the lease under which it was claimed, the mail that was made of it, its envelope, and who takes it."""
 
     message: Message
     lease: str
     mail: bytes
     route: Route
+    provider: str
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it goes before others."""
+        return self.message.kind in URGENT_KINDS
 
 
 class Delivering:
     """The queue of one sender, and what its connections do with it.
 
-    `wanted` is set when it runs short: down to `enough` mails, which last until more are claimed.
+    `wanted` is set when it runs short: down to `enough` mails, which last until more are claimed. Those that wait for
+    a slow provider are not among them.
     `in_hand` counts, by id, the claims of which not all is on record yet.
     `patience`: seconds that a mail waits behind one which the relay does not answer to, before another connection
-    may have it.
+    may have it; and after which a provider is slow.
     """
 
     def __init__(
@@ -82,8 +91,12 @@ class Delivering:
         self._rules = rules
         self._clock = clock
         self._signer = signer
-        self._queue: asyncio.Queue[Outgoing] = UrgentFirst(lambda mail: mail.message.kind in URGENT_KINDS)
-        self._parked: list[Outgoing] = []
+        self._queue: UrgentFirst[Outgoing] = UrgentFirst(attrgetter("urgent"))
+        self._time = asyncio.get_running_loop().time
+        self._shares: Shares[Outgoing] = Shares(
+            len(connections), patience, pacing.connections, attrgetter("urgent"), self._time
+        )
+        self._second_look = Alarm(self._look_again)
         self._unrecorded = 0
         self._all_recorded = asyncio.Event()
         self._all_recorded.set()
@@ -95,10 +108,16 @@ class Delivering:
         if not self._short_of_work():
             self.wanted.clear()
 
+    def stalled(self) -> Sequence[str]:
+        """How addresses end to which no more mails are wanted for now: so many wait already for who is slow."""
+        return self._pacing.endings(self._shares.stalled())
+
     def forget(self) -> None:
         """What has not begun is not begun any more."""
         while not self._queue.empty():
             self._queue.get_nowait()
+            self._queue.task_done()
+        for _ in range(self._shares.forget()):
             self._queue.task_done()
 
     async def finished(self) -> None:
@@ -133,19 +152,20 @@ class Delivering:
         ahead = _Ahead(self)
         try:
             while True:
-                mail = ahead.taken() or await self._next()
+                mail = ahead.current = ahead.taken() or await self._next()
                 self._journal.begin()
+                begun = self._time()
                 try:
                     aside = await self._attempt(mail, connection, ahead)
                 finally:
                     self._journal.end()
-                    self._pacing.end(mail.message.recipient.email)
                     self._done(mail)
-                    self._unpark()
+                    self._end(mail, self._time() - begun, followed=ahead.follows)
                 if aside:
                     await asyncio.sleep(_SPARE_PAUSE_SECONDS)
         finally:
             ahead.end()
+            self._second_look.end()
             await connection.close()
 
     async def _next(self) -> Outgoing:
@@ -158,22 +178,29 @@ class Delivering:
             if self._admitted(mail):
                 return mail
 
-    def next_at_once(self) -> Outgoing | None:
-        """A mail that may go now, where no other connection is free for it."""
-        while not self._idle and not self._queue.empty():
-            mail = self._queue.get_nowait()
-            if self._admitted(mail):
+    def next_behind(self, current: Outgoing) -> Outgoing | None:
+        """A mail that may go behind another over the same connection, where no other connection is free for it."""
+        while (mail := self._next_at_once(current)) is not None:
+            if self._admitted(mail, behind=current):
                 return mail
         return None
 
-    def give_back(self, mail: Outgoing) -> None:
-        """It has not begun after all, and any connection may have it."""
-        self._pacing.end(mail.message.recipient.email)
-        self._queue.put_nowait(mail)
-        self._queue.task_done()
+    def _next_at_once(self, current: Outgoing) -> Outgoing | None:
+        if self._idle or self._queue.empty():
+            return self._shares.behind(current.provider)
+        return self._queue.get_nowait()
 
-    def _admitted(self, mail: Outgoing) -> bool:
-        """Whether a mail goes now; if not, it is seen to here."""
+    def give_back(self, mail: Outgoing, *, behind: Outgoing) -> None:
+        """It has not begun after all, and any connection may have it."""
+        self._requeue(mail)
+        if mail.provider != behind.provider:
+            self._end(mail, None)
+
+    def _admitted(self, mail: Outgoing, *, behind: Outgoing | None = None) -> bool:
+        """Whether a mail goes now; if not, it is seen to here.
+
+        One that follows another to the same provider takes no connection from others.
+        """
         if self._short_of_work():
             self.wanted.set()
         message, now = mail.message, self._clock.now()
@@ -182,11 +209,10 @@ class Delivering:
             self.record(given_back(message, mail.lease, now), mail.lease)
         elif wait is not None:
             self.record(postponed(message, wait, mail.lease, now), mail.lease)
-        elif self._pacing.begin(message.recipient.email):
+        elif self._follows(mail, behind) or self._shares.begin(mail.provider, mail):
             return True
         else:
-            self._parked.append(mail)
-            self._queue.task_done()
+            self._second_look.set(self.patience)
             return False
         self._done(mail)
         return False
@@ -195,14 +221,31 @@ class Delivering:
         self._pacing.done(mail.message)
         self._queue.task_done()
 
-    def _unpark(self) -> None:
-        """Mails that waited for one of their provider's to end are looked at again."""
-        for mail in self._parked:
-            self._queue.put_nowait(mail)
-        self._parked.clear()
+    def _follows(self, mail: Outgoing, current: Outgoing | None) -> bool:
+        same = current is not None and current.provider == mail.provider
+        return same and self._shares.may_follow(mail.provider)
+
+    def _end(self, mail: Outgoing, seconds: float | None, *, followed: bool = False) -> None:
+        """One is not under way any more; those that waited for it are looked at again, unless its place is taken."""
+        if followed and seconds is not None:
+            self._shares.go_on(mail.provider, seconds)
+            return
+        for waited in reversed(self._shares.end(mail.provider, seconds)):
+            self._requeue(waited)
+
+    def _requeue(self, mail: Outgoing) -> None:
+        self._queue.put_first(mail)
+        self._queue.task_done()
+
+    def _look_again(self) -> None:
+        """Who is slow is known after a while, without anything happening."""
+        if self._short_of_work():
+            self.wanted.set()
+        if self._shares.waiting:
+            self._second_look.set(self.patience)
 
     def _short_of_work(self) -> bool:
-        return self._queue.qsize() <= self.enough
+        return self._queue.qsize() + self._shares.soon() <= self.enough
 
     async def _attempt(self, mail: Outgoing, connection: Connection, ahead: _Ahead) -> bool:
         """As `_deliver`; a fault of our own that one mail or its reply brings out does not stop the others."""
@@ -276,13 +319,19 @@ class _Ahead:
     """The mail that is introduced to the relay while its connection waits for the answer to the one before."""
 
     def __init__(self, delivering: Delivering) -> None:
+        self.current: Outgoing | None = None
         self._delivering = delivering
         self._mail: Outgoing | None = None
         self._patience = Alarm(self._give_back)
 
+    @property
+    def follows(self) -> bool:
+        """Whether it keeps the current one's place among those to their provider."""
+        return self._mail is not None and self.current is not None and self._mail.provider == self.current.provider
+
     def take(self) -> Route | None:
         """The next mail's envelope, where there is one."""
-        self._mail = self._delivering.next_at_once()
+        self._mail = None if self.current is None else self._delivering.next_behind(self.current)
         if self._mail is None:
             return None
         self._patience.set(self._delivering.patience)
@@ -300,5 +349,5 @@ class _Ahead:
 
     def _give_back(self) -> None:
         mail = self.taken()
-        if mail is not None:
-            self._delivering.give_back(mail)
+        if mail is not None and self.current is not None:
+            self._delivering.give_back(mail, behind=self.current)

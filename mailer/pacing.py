@@ -7,9 +7,10 @@ connection nor a place among the claimed. Nothing here slows a domain of which n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from core.destinations import Destination
 from core.kinds import URGENT_KINDS
@@ -27,6 +28,7 @@ _BURST_MINUTES = 1 / 30
 _AHEAD = 5
 """Mails claimed for each connection that a provider is allowed."""
 _NEXT_LOOK = timedelta(seconds=1)
+_DOMAINS_KEPT = 4096
 _FARTHEST = timedelta(minutes=5)
 """No mail waits longer for caution before it asks again: caution grows less by then."""
 
@@ -44,7 +46,6 @@ class _State:
     cautious_since: datetime | None = None
     claimed: set[str] = field(default_factory=set)
     asked: int = 0  # claimed in the claim that is under way
-    under_way: int = 0
 
 
 class Pacing:
@@ -57,6 +58,22 @@ class Pacing:
             if destination.connections is not None or destination.per_minute is not None:
                 self._states[destination.name] = _State(destination)
         self._senders = 1
+        self._group = lru_cache(_DOMAINS_KEPT)(self._group_of)
+
+    def provider(self, address: str) -> str:
+        """The name of the group that an address is of."""
+        return self._group(address.rpartition("@")[2].lower()).name
+
+    def endings(self, providers: Set[str]) -> Sequence[str]:
+        """How addresses of these groups end: what is configured has its subdomains with it."""
+        configured = [domain for domain, group in self._groups.items() if group.name in providers]
+        alone = providers - {group.name for group in self._groups.values()}
+        return sorted({*(f"@{domain}" for domain in (*configured, *alone)), *(f".{domain}" for domain in configured)})
+
+    def connections(self, provider: str) -> int | None:
+        """How many mails to a provider may be under way from this process, where that is configured."""
+        state = self._states.get(provider)
+        return None if state is None or state.limit.connections is None else self._connections(state)
 
     def share(self, senders: int) -> None:
         """So many senders are alive: each keeps to its part of a limit."""
@@ -95,22 +112,6 @@ class Pacing:
             return None
         return Postpone(self._slot(state, state.held_until), SLOWED)
 
-    def begin(self, address: str) -> bool:
-        """A mail wants to go on its way; False where as many as are allowed are under way."""
-        state = self._state(address)
-        if state is None:
-            return True
-        if state.limit.connections is not None and state.under_way >= self._connections(state):
-            return False
-        state.under_way += 1
-        return True
-
-    def end(self, address: str) -> None:
-        """One that was under way no longer is."""
-        state = self._state(address)
-        if state is not None:
-            state.under_way = max(0, state.under_way - 1)
-
     def done(self, message: Message) -> None:
         """A claimed mail is no longer ours."""
         state = self._state(message.recipient.email)
@@ -121,7 +122,7 @@ class Pacing:
         """A provider asks for patience, for `wait` where it says so: until when nothing goes to it."""
         state = self._state(address)
         if state is None:
-            destination = self._group(address)
+            destination = self._group(address.rpartition("@")[2].lower())
             state = self._states[destination.name] = _State(destination)
         known = state.held_until or now
         if known <= now:
@@ -133,10 +134,9 @@ class Pacing:
         return state.held_until
 
     def _state(self, address: str) -> _State | None:
-        return self._states.get(self._group(address).name) if self._states else None
+        return self._states.get(self.provider(address)) if self._states else None
 
-    def _group(self, address: str) -> Destination:
-        domain = address.rpartition("@")[2].lower()
+    def _group_of(self, domain: str) -> Destination:
         parent = domain
         while parent:
             if parent in self._groups:

@@ -41,8 +41,13 @@ _NEXT_LOOK_SECONDS = 0.05
 class Outbox(Records, Protocol):
     """What a sender needs of the store."""
 
-    async def claim(self, lease: str, limit: int, *, urgent_only: bool = False) -> Sequence[Message]:
-        """Up to `limit` messages under this lease, most urgent first; with `urgent_only` those and none else."""
+    async def claim(
+        self, lease: str, limit: int, *, urgent_only: bool = False, passing_by: Sequence[str] = ()
+    ) -> Sequence[Message]:
+        """Up to `limit` messages under this lease, most urgent first; with `urgent_only` those and none else.
+
+        Those to addresses with an ending of `passing_by` stay where they are.
+        """
 
     async def next_ready_at(self) -> datetime | None:
         """When the next message becomes ready, None if none waits."""
@@ -180,7 +185,8 @@ class Sender:
         """
         await self._give_back_unanswered()
         self._unanswered = lease = self._heartbeat.lease
-        claimed = await unbroken(self._outbox.claim(lease, limit, urgent_only=urgent_only))
+        claim = self._outbox.claim(lease, limit, urgent_only=urgent_only, passing_by=self._delivering.stalled())
+        claimed = await unbroken(claim)
         self._unanswered = None
         return lease, claimed
 
@@ -203,7 +209,9 @@ class Sender:
         if ready_at is None:
             return _LONGEST_WAIT_SECONDS
         seconds = self._clock.real_seconds_until(ready_at)
-        return min(seconds, _LONGEST_WAIT_SECONDS) if seconds > 0 else _SHORTEST_WAIT_SECONDS
+        if seconds > 0:
+            return min(seconds, _LONGEST_WAIT_SECONDS)
+        return self._settings.patience if self._delivering.stalled() else _SHORTEST_WAIT_SECONDS
 
     def _prepare(self, message: Message, lease: str) -> None:
         """Compose a mail and have it sent; one that cannot be made waits until the set-up is mended."""
@@ -216,7 +224,8 @@ class Sender:
         else:
             # Reports on a mail come back to a sender's address of its own.
             route = (self._return_paths.address(message.id), message.recipient.email)
-            self._delivering.put(Outgoing(message, lease, mail, route))
+            provider = self._pacing.provider(message.recipient.email)
+            self._delivering.put(Outgoing(message, lease, mail, route, provider))
 
     def _cannot_compose(self, message: Message, error: Exception, lease: str, now: datetime) -> Change:
         log.error("cannot compose; mend the set-up", message=message.id, kind=message.kind, why=str(error), alarm=True)

@@ -15,6 +15,7 @@ class UrgentFirst(asyncio.Queue[T]):
 
     def __init__(self, urgent: Callable[[T], bool]) -> None:
         self._is_urgent = urgent
+        self._at_head = False
         self._urgent: deque[T] = deque()
         self._others: deque[T] = deque()
         super().__init__()
@@ -22,8 +23,17 @@ class UrgentFirst(asyncio.Queue[T]):
     def _init(self, maxsize: int) -> None:
         """What a queue of another order overrides."""
 
+    def put_first(self, item: T) -> None:
+        """One that has waited already goes before all others that are as urgent."""
+        self._at_head = True
+        try:
+            self.put_nowait(item)
+        finally:
+            self._at_head = False
+
     def _put(self, item: T) -> None:
-        (self._urgent if self._is_urgent(item) else self._others).append(item)
+        items = self._urgent if self._is_urgent(item) else self._others
+        (items.appendleft if self._at_head else items.append)(item)
 
     def _get(self) -> T:
         return (self._urgent or self._others).popleft()

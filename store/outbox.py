@@ -63,16 +63,18 @@ class StoredOutbox:
         self._clock = clock
         self._notes: Notes = SqliteNotes(db) if db.sqlite else PostgresNotes(db)
 
-    async def claim(self, lease: str, limit: int, *, urgent_only: bool = False) -> Sequence[Message]:
+    async def claim(
+        self, lease: str, limit: int, *, urgent_only: bool = False, passing_by: Sequence[str] = ()
+    ) -> Sequence[Message]:
         """Up to `limit` messages for this sender, most urgent first; others are postponed or dropped on the way.
 
-        With `urgent_only` those that go before all others, and none else.
+        With `urgent_only` those that go before all others, and none else. See `mailer.sender.Outbox` for `passing_by`.
         """
         if urgent_only and not await self._something_urgent():
             return []
         lanes = LANES[:1] if urgent_only else LANES
         while True:
-            moved, claimed = await self._claim_once(lease, limit, lanes)
+            moved, claimed = await self._claim_once(lease, limit, lanes, passing_by)
             if claimed or not moved:
                 return claimed
 
@@ -81,12 +83,14 @@ class StoredOutbox:
         ready_at = (await self._next_ready())[LANES[0]]
         return ready_at is not None and ready_at <= self._clock.now()
 
-    async def _claim_once(self, lease: str, limit: int, lanes: Sequence[int]) -> tuple[int, list[Message]]:
+    async def _claim_once(
+        self, lease: str, limit: int, lanes: Sequence[int], passing_by: Sequence[str]
+    ) -> tuple[int, list[Message]]:
         async with self._db.write() as conn:
             if not self._db.sqlite:
                 await conn.execute(_BY_INDEX)
             now = self._clock.now()
-            rows = await _ready(conn, now, limit, lanes)
+            rows = await _ready(conn, now, limit, lanes, passing_by)
             judged = await self._judged(rows, now)
             held = await self._hold(conn, judged, lease, now)
             others = [(row, decision) for row, _, decision in judged if not isinstance(decision, Claim)]
@@ -162,13 +166,17 @@ class StoredOutbox:
             return tuple((await conn.execute(NEXT_READY)).one())
 
 
-async def _ready(conn: AsyncConnection, now: datetime, limit: int, lanes: Sequence[int]) -> list[Ready]:
+async def _ready(
+    conn: AsyncConnection, now: datetime, limit: int, lanes: Sequence[int], passing_by: Sequence[str]
+) -> list[Ready]:
     rows: list[Ready] = []
+    others = [~messages.c.email_key.endswith(ending, autoescape=True) for ending in passing_by]
+    query = READY.where(*others) if others else READY
     next_ready = (await conn.execute(NEXT_READY)).one()
     for lane in lanes:
         ready_at = next_ready[lane]
         if ready_at is not None and ready_at <= now and len(rows) < limit:
-            found = await conn.execute(READY, {"lane": lane, "now": now, "limit": limit - len(rows)})
+            found = await conn.execute(query, {"lane": lane, "now": now, "limit": limit - len(rows)})
             rows += map(Ready._make, found.all())  # to ask for one row after the other takes twice as long
     return rows
 

@@ -63,7 +63,6 @@ def test_a_domain_of_which_nothing_is_known_has_no_pace() -> None:
     pacing = Pacing([Destination("docomo", ("docomo.ne.jp",), per_minute=1)])
     pacing.slow("a@gmail.com", NOW, None)
     assert [pacing.ask(mail(number, "example.jp"), NOW) for number in range(1000)] == [None] * 1000
-    assert pacing.begin("a@example.jp")
 
 
 def test_each_mail_that_waits_has_a_moment_of_its_own() -> None:
@@ -129,10 +128,8 @@ def test_no_more_than_allowed_are_under_way_and_few_are_claimed() -> None:
     answers = [pacing.ask(mail(number), NOW) for number in range(50)]
     assert answers.count(None) == 10
     pacing.claimed([mail(number) for number in range(10)])
-    assert [pacing.begin("a@docomo.ne.jp") for _ in range(4)] == [True, True, False, False]
-    pacing.end("a@docomo.ne.jp")
+    assert pacing.connections("docomo") == 2
     pacing.done(mail(0))
-    assert pacing.begin("b@mb.docomo.ne.jp")
     assert pacing.ask(mail(60), NOW) is None
     assert pacing.ask(mail(61), NOW) is not None
 
@@ -169,3 +166,14 @@ def test_what_slows_a_provider() -> None:
     assert not slows(Refused(451, "4.7.1 our relay's own limit", "mail"))
     assert not slows(Accepted(250, "4.7.1"))
     assert not slows(Lost("4.7.1", "rcpt"))
+
+
+def test_addresses_of_a_group_end_with_its_domains_and_their_subdomains() -> None:
+    pacing = Pacing(load_destinations())
+    assert [pacing.provider(f"x@{domain}") for domain in ("MB.docomo.ne.jp", "a.example.jp")] == [
+        "docomo",
+        "a.example.jp",
+    ]
+    found = pacing.endings({"docomo", "example.jp"})
+    assert found == [".docomo.ne.jp", "@docomo.ne.jp", "@example.jp"]
+    assert pacing.endings(frozenset()) == []

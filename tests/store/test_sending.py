@@ -111,9 +111,9 @@ class Outbox(StoredOutbox):
     """Claims of which the sender hears nothing."""
     happened: asyncio.Event
 
-    async def claim(self, lease: str, limit: int, *, urgent_only: bool = False) -> Sequence[Message]:
+    async def claim(self, lease: str, limit: int, **how: Any) -> Sequence[Message]:
         try:
-            claimed = await super().claim(lease, limit, urgent_only=urgent_only)
+            claimed = await super().claim(lease, limit, **how)
             if claimed and self.unanswered > 0:
                 self.unanswered -= 1
                 raise OperationalError("commit", {}, ConnectionError("the answer was lost"))
@@ -575,6 +575,35 @@ class TestTrouble:
             await office.until(sent=35)
         assert office.outbox.unanswered == 0
         assert Counter(relay.taken) == Counter(mails)
+
+    @pytest.mark.parametrize("silent", [20, 300])
+    async def test_a_provider_that_does_not_answer_stalls_no_other(
+        self, room: Any, relay: Relay, office: Office, silent: int
+    ) -> None:
+        answering = asyncio.Event()
+
+        async def keep_silent(_: str, envelope: Envelope) -> None:
+            if envelope.rcpt_tos[0].endswith("@silent.example"):
+                await answering.wait()
+
+        relay.at_data = keep_silent
+        address = "soumu@silent.example"
+        first = NOW - timedelta(minutes=1)
+        slow = await fill(room, silent, email=address, email_key=address, ready_at=first)
+        others = await fill(room, 60)
+
+        async def others_taken() -> bool:
+            return Counter(relay.taken) == Counter(others)
+
+        async with office.open(office.sender(patience=0.05)):
+            await office.until_true(others_taken)
+            codes = await fill(room, 5, Kind.CODE)
+            others += codes
+            room.db.wake()
+            await office.until_true(others_taken)
+            answering.set()
+            await office.until(sent=silent + 65)
+        assert Counter(relay.taken) == Counter(slow + others)
 
     async def test_senders_share_the_work(self, postgres_room: Any, relay: Relay) -> None:
         office = Office(postgres_room, relay)
