@@ -70,19 +70,16 @@ class Problem:
         return TITLES[self.code][1]
 
     def as_dict(self) -> dict[str, Any]:
-        """The RFC 9457 document."""
+        """The RFC 9457 document. `errors` is always there, empty where no field is to blame."""
         document: dict[str, Any] = {
             "type": f"/problems/{self.code}",
             "title": self.title,
             "status": self.status,
             "code": self.code,
+            "errors": [{"field": error.field, "code": error.code, "detail": error.detail} for error in self.errors],
         }
         if self.detail is not None:
             document["detail"] = self.detail
-        if self.errors:
-            document["errors"] = [
-                {"field": error.field, "code": error.code, "detail": error.detail} for error in self.errors
-            ]
         return document | dict(self.extra)
 
 

@@ -65,10 +65,16 @@ class Database:
         self._waiters: set[asyncio.Event] = set()
         self._waking: set[AsyncConnection] = set()
 
+    @property
+    def file(self) -> Path | None:
+        """Where an SQLite database lies; None for one in memory, and on PostgreSQL."""
+        name = self.url.database
+        return Path(name) if self.sqlite and name and name != ":memory:" else None
+
     def _sqlite_engine(self) -> AsyncEngine:
-        if self.url.database and self.url.database != ":memory:":
+        if self.file is not None:
             try:
-                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+                self.file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise unavailable(error) from error
         engine = create_async_engine(self.url, hide_parameters=True, json_deserializer=orjson.loads)

@@ -123,7 +123,7 @@ class Leases:
             return await self._take_over(conn)
 
     async def take_over_all(self) -> int:
-        """Give back whatever is held: for the one process of an SQLite database when it starts."""
+        """Give back whatever is held: for the sole sender of an SQLite database when it starts."""
         async with self._db.write() as conn:
             await self._bury(conn, true())
             return await self._take_over(conn)

@@ -151,15 +151,20 @@ async def prepare_patiently(
 async def serve(settings: Settings, roles: Collection[Role], ready: Callable[[Ports], None]) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises ConfigurationError, DatabaseUnavailable, SchemaOutdated, OSError for a taken port.
+    Raises ConfigurationError, AnotherSender, DatabaseUnavailable, SchemaOutdated, OSError for a taken port.
     """
+    from store.sole_sender import sole_sender
+
     refuse_problems(settings)
     wiring = Wiring(settings)
     roles = roles or list(Role)
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        if Role.SENDER in roles:
+            stack.enter_context(sole_sender(wiring.db))
+        stack.push_async_callback(wiring.close)
         wiring.warm(*(module for role in roles for module in _MODULES[role]))
         await prepare_patiently(wiring, settings)
-        if wiring.db.sqlite:
+        if wiring.db.sqlite and Role.SENDER in roles:
             count = await wiring.leases.take_over_all()
             log.info("took over what a process before this one held", messages=count)
         service = Service(wiring, roles)
@@ -167,5 +172,3 @@ async def serve(settings: Settings, roles: Collection[Role], ready: Callable[[Po
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, service.stop)
         await service.run(ready)
-    finally:
-        await wiring.close()

@@ -136,9 +136,7 @@ def test_every_kind_of_mail_follows_from_the_samples(results: Results) -> None:
 @pytest.mark.parametrize("file", PUBLISHED_AT)
 def test_bad_lines_are_refused_each_for_its_reason(results: Results, file: str) -> None:
     refused = [answer for _, answer in results[file] if not answer.accepted]
-    found = [
-        answer.body["errors"][0]["code"] if answer.body.get("errors") else answer.body["code"] for answer in refused
-    ]
+    found = [answer.body["errors"][0]["code"] if answer.body["errors"] else answer.body["code"] for answer in refused]
     assert found == REFUSED[file]
 
 

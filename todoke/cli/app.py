@@ -83,7 +83,7 @@ def serve(
         list[str] | None, typer.Option(help="api, sender, scheduler or bounces; several times. Without: all.")
     ] = None,
 ) -> None:
-    """The service. SIGTERM ends it within 10 s."""
+    """The service. SIGTERM ends it within 10 s. SQLite is for one process; many share a PostgreSQL database."""
     from todoke.cli.serving import run
 
     run(role or [])

@@ -102,7 +102,7 @@ def _complain(name: str, told: Sequence[tuple[Line, Answer]]) -> None:
 
 def _reason(line: Line, answer: Answer) -> str:
     body = answer.body
-    errors = "; ".join(f"{error['field'] or 'item'}: {error['detail']}" for error in body.get("errors", ()))
+    errors = "; ".join(f"{error['field'] or 'item'}: {error['detail']}" for error in body["errors"])
     return f"{body['code']}{_who(line.raw)}: {errors or body.get('detail') or body['title']}"
 
 

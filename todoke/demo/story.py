@@ -150,7 +150,7 @@ def _upload_of(file: str, results: Sequence[tuple[Line, Answer]], *, of_jobs: bo
 
 def _refusal(file: str, line: Line, answer: Answer) -> Refusal:
     body = answer.body
-    errors = [f"{error['field']}: {error['detail']}" for error in body.get("errors", ())]
+    errors = [f"{error['field']}: {error['detail']}" for error in body["errors"]]
     why = "; ".join(errors) or body.get("detail") or ""
     return Refusal(file, line.number, body["code"], body["title"], why)
 

@@ -264,8 +264,9 @@ _AUDIT = told(
 )
 _PROBLEM = {
     "type": "object",
-    "description": "RFC 9457. A 409 `resend-impossible`, `already-issued` or `reapply-instead` brings a `procedure` "
-    "as well, `ambiguous-institution` the `candidates`, `already-requested` the `address_change_id`.",
+    "description": "RFC 9457. `errors` is empty where no field is to blame. A 409 `resend-impossible`, "
+    "`already-issued` or `reapply-instead` brings a `procedure` as well, `ambiguous-institution` the `candidates`, "
+    "`already-requested` the `address_change_id`.",
     "properties": {
         "type": {"type": "string", "format": "uri-reference", "examples": ["/problems/invalid"]},
         "title": STRING,
@@ -285,7 +286,7 @@ _PROBLEM = {
         "candidates": array(ref("Institution")),
         "address_change_id": UUID,
     },
-    "required": ["type", "title", "status", "code"],
+    "required": ["type", "title", "status", "code", "errors"],
 }
 
 ANSWERS: Mapping[str, Schema] = {

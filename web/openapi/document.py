@@ -21,7 +21,7 @@ _FOR_EVERYBODY = ("internal",)
 _WITH_TOKEN = ("unauthenticated", "forbidden", "unavailable")
 _DESCRIPTION = (
     "E-mail notification and delivery tracking. Times are RFC 3339 in Asia/Tokyo. Errors are RFC 9457 problems; "
-    "`errors` names each field at fault, and never its value."
+    "`errors`, which is always there, names each field at fault, and never its value."
 )
 
 
