@@ -16,6 +16,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException
 
 from bounce_handler.budgets import NoteBudget
 from core.batching import Batcher
+from core.ending import within
 from core.reports import Arrival
 from core.return_path import ReturnPaths
 
@@ -24,6 +25,7 @@ log = structlog.get_logger("bounces")
 KEPT = "250 2.0.0 Kept"
 TOO_LARGE = "552 5.3.4 Larger than this host takes"
 _LINGER_SECONDS = 0.004  # for the next mails of connections that were answered together
+_KEEP_SECONDS = 60.0  # then a batch that hangs is given up: all later ones wait for it
 _MOST_RECIPIENTS = 100  # what RFC 5321 section 4.5.3.1.8 asks for at least
 
 
@@ -114,7 +116,7 @@ class Reception:
         return [Arrival(peer, token_digest(local_part), message_id, raw) for message_id, local_part in signed.items()]
 
     async def _keep(self, mails: Sequence[Sequence[Arrival]]) -> list[None]:
-        await self._keeper.keep([arrival for mail in mails for arrival in mail])
+        await within(_KEEP_SECONDS, self._keeper.keep([arrival for mail in mails for arrival in mail]))
         return [None] * len(mails)
 
     async def _note(self, peer: str, digest: str) -> None:

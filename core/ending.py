@@ -1,9 +1,12 @@
-"""Tasks that are cancelled, and surely end."""
+"""Work that is cancelled, and surely ends; waited for or not."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _AGAIN_SECONDS = 5.0
 
@@ -20,3 +23,36 @@ async def end(*tasks: asyncio.Task[Any], again_seconds: float = _AGAIN_SECONDS) 
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=again_seconds)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def leave(task: asyncio.Task[Any], again_seconds: float = _AGAIN_SECONDS) -> None:
+    """As `end`, for whoever cannot wait: the task is cancelled until it has ended, behind the caller's back."""
+    task.add_done_callback(_take_note)
+    _cancel_until_done(task, again_seconds)
+
+
+def _take_note(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()  # else asyncio would complain that nobody asked for it
+
+
+def _cancel_until_done(task: asyncio.Task[Any], again_seconds: float) -> None:
+    if not task.done():
+        task.cancel()
+        task.get_loop().call_later(again_seconds, _cancel_until_done, task, again_seconds)
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives. Raises TimeoutError after so many seconds, however long `work` takes to be cancelled.
+
+    asyncio.timeout waits for that: a database driver that is cancelled first asks the server to break off, and a
+    server that hangs takes its time for this, too.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+    finally:
+        leave(task)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from core.batching import Batcher
 from core.clock import Clock
+from core.ending import within
 from core.errors import FieldError
 from core.jobs import Job
 from core.problems import Problem, field_problem
@@ -19,10 +20,12 @@ from scheduler.job_parsing import InputRules, JobRefused, canonical, parse_job
 from scheduler.planning import Planner
 from scheduler.refusals import Refused
 from store.cipher import Cipher
-from store.engine import Database
+from store.engine import Database, DatabaseUnavailable
 from store.intake import AlreadyIssuedError, Batch, Known, known, save
 
 MAX_JOBS = 1000
+_BATCH_SECONDS = 20.0
+"""How long jobs that came in one by one may take together to become durable: less than their requests may."""
 
 IssuedAdvice = Callable[[str, str], Awaitable[dict[str, Any]]]
 """(institution code, application id) -> the procedure for an application that was issued before."""
@@ -79,7 +82,7 @@ class Intake:
         self._planner = planner
         self._rules = rules
         self._issued_advice = issued_advice
-        self._singles: Batcher[tuple[Any, str], Answer] = Batcher(self._accept)
+        self._singles: Batcher[tuple[Any, str], Answer] = Batcher(self._accept_in_time)
 
     async def accept(self, raws: Sequence[Any], publisher: str) -> list[Answer]:
         """One answer a job, in order. What is answered with 2xx is durable; a bad job loses no good one."""
@@ -88,6 +91,13 @@ class Intake:
     async def accept_one(self, raw: Any, publisher: str) -> Answer:
         """As `accept`; jobs that come in one by one at the same time go into the database together."""
         return await self._singles.add((raw, publisher))
+
+    async def _accept_in_time(self, submitted: Sequence[tuple[Any, str]]) -> list[Answer]:
+        """A batch that hangs is given up, since all later ones wait for it. Raises DatabaseUnavailable."""
+        try:
+            return await within(_BATCH_SECONDS, self._accept(submitted))
+        except TimeoutError:
+            raise DatabaseUnavailable("the database does not answer") from None
 
     async def _accept(self, submitted: Sequence[tuple[Any, str]]) -> list[Answer]:
         now = self._clock.now()  # one moment for the whole batch

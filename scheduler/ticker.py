@@ -6,7 +6,7 @@ It never holds a job a mail: what is due, and when, stands in the database alone
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -57,23 +57,25 @@ class Ticker:
     ) -> None:
         self._chores = chores
         self._seat = seat
-        self._seated = False
+        self._seated = self._troubled = False
         self._clock = clock
         self._woken = woken
         self._scheduler = AsyncIOScheduler(timezone=UTC)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Tick until `stop` is set."""
+        """Tick until `stop` is set. Raises what ends the watch for new work, without which ticks would come late."""
         trigger = IntervalTrigger(seconds=_LONGEST_WAIT_SECONDS, timezone=UTC)
         self._scheduler.add_job(
             self.tick, trigger, id=_JOB, coalesce=True, max_instances=1, misfire_grace_time=None, next_run_time=_soon()
         )
         self._scheduler.start()
-        watching = asyncio.create_task(self._watch())
+        watching, stopping = asyncio.create_task(self._watch()), asyncio.create_task(stop.wait())
         try:
-            await stop.wait()
+            done, _ = await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if watching in done:
+                watching.result()
         finally:
-            await end(watching)
+            await end(watching, stopping)
             self._scheduler.shutdown(wait=False)
             await self._seat.leave()
 
@@ -84,20 +86,33 @@ class Ticker:
                 await woken.wait()
                 woken.clear()
                 if self._seated:
-                    await self._arm()
+                    await self._insist(self._arm)
 
     async def tick(self) -> None:
         """Do what is due, and come back when the next thing is."""
-        try:
-            self._seated = await self._seat.held()
-            if not self._seated:
-                self._come_back(_NEXT_LOOK_SECONDS)
-                return
-            await self._chores.expire_due(self._clock.now())
-            await self._arm()
-        except Exception:
-            log.exception("a tick failed; the next one tries again")
+        if await self._insist(self._tick) and self._troubled:
+            self._troubled = False
+            log.info("ticks succeed again")
+
+    async def _tick(self) -> None:
+        self._seated = await self._seat.held()
+        if not self._seated:
             self._come_back(_NEXT_LOOK_SECONDS)
+            return
+        await self._chores.expire_due(self._clock.now())
+        await self._arm()
+
+    async def _insist(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Whether it succeeded; else a tick comes soon. Told once, until a tick succeeds."""
+        try:
+            await work()
+        except Exception:
+            if not self._troubled:
+                log.exception("a tick failed; the next one tries again")
+            self._troubled = True
+            self._come_back(_NEXT_LOOK_SECONDS)
+            return False
+        return True
 
     async def _arm(self) -> None:
         expiry = await self._chores.next_expiry()

@@ -7,12 +7,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import structlog
 from sqlalchemy import func, null, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from store.engine import Database
 from store.reading import AnyRow
 from store.tables import events, institutions, messages
+
+log = structlog.get_logger("store")
 
 _OVERLAP = 500
 """Ids looked at again: transactions that run side by side do not commit in the order of their ids."""
@@ -82,10 +84,17 @@ class Happenings:
             return (await conn.execute(select(func.max(events.c.id)))).scalar_one() or 0
 
     async def _look(self) -> None:
+        troubled = False
         while True:
             await asyncio.sleep(self._pause)
-            with contextlib.suppress(SQLAlchemyError, OSError):
+            try:
                 await self._tell(await self._since())
+            except Exception:
+                if not troubled:
+                    log.exception("could not look for news; trying again")
+                troubled = True
+            else:
+                troubled = False
 
     async def _since(self) -> list[AnyRow]:
         query = (

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import structlog
 
+from core.ending import within
 from store.engine import Database
 
 log = structlog.get_logger("store")
@@ -19,6 +20,9 @@ _LOCK = "SELECT pg_try_advisory_lock(7031002)"
 _UNLOCK = "SELECT pg_advisory_unlock(7031002)"
 _NOTICE_DEATH = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 """A machine that vanished holds the lock for some ten seconds, and not for hours."""
+
+_LEAVE_SECONDS = 2.0
+"""How long a server may take to free the seat of a scheduler that ends: the end of the connection frees it, too."""
 
 
 class Seat:
@@ -52,7 +56,7 @@ class Seat:
         """Give it up."""
         conn, self._conn, ours, self._ours = self._conn, None, self._ours, False
         if conn is not None:
-            with contextlib.suppress(psycopg.Error):
+            with contextlib.suppress(psycopg.Error, TimeoutError):
                 if ours:  # the server may notice the end of the connection a little later
-                    await conn.execute(_UNLOCK)
+                    await within(_LEAVE_SECONDS, conn.execute(_UNLOCK))
             await conn.close()

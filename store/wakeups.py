@@ -7,7 +7,6 @@ import asyncio
 import psycopg
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from store.engine import Database
 
@@ -22,7 +21,7 @@ async def relay_wakeups(db: Database, retry_seconds: float = _RETRY_SECONDS) -> 
     while True:
         try:
             await (_watch_sqlite(db) if db.sqlite else _listen(db))
-        except (psycopg.Error, SQLAlchemyError, OSError):
+        except Exception:
             log.warning("lost touch with the database; trying again", exc_info=True)
         await asyncio.sleep(retry_seconds)
 

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from store import schema
 from store.engine import Database
+from tests.hanging import HangingWay
 
 _TEMPLATE = "todoke_template"
 
@@ -133,6 +134,13 @@ def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
     _execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
     yield _url(postgres_server, name)
     _execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def hanging_way(postgres_url: str) -> AsyncIterator[HangingWay]:
+    """A PostgreSQL database of this test's own that can be made to hang."""
+    async with HangingWay(postgres_url).open() as way:
+        yield way
 
 
 @pytest.fixture

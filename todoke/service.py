@@ -17,12 +17,15 @@ from store import schema
 from store.engine import DatabaseUnavailable
 from store.wakeups import relay_wakeups
 from todoke.adapting import refuse_problems
+from todoke.deadline import Deadline
 from todoke.wiring import Wiring
 
 log = structlog.get_logger("service")
 
 STOP_SECONDS = 9.0
-"""SIGTERM ends the service within 10 s."""
+"""How long the parts of a service may take to end before they are cancelled."""
+END_SECONDS = 9.5
+"""When a process that was asked to end does so, whatever hangs: SIGTERM ends the service within 10 s."""
 PATIENCE_SECONDS = 60.0
 """How long a service that starts waits for its PostgreSQL server, which may be starting, too."""
 
@@ -55,16 +58,18 @@ class Ports:
 
 @dataclass(slots=True)
 class Service:
-    """The service of one process."""
+    """The service of one process. `on_stop` is called whenever it begins to end, or is asked to."""
 
     wiring: Wiring
     roles: Collection[Role]
     ports: Ports = field(default_factory=Ports)
+    on_stop: Callable[[], None] = lambda: None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def stop(self) -> None:
         """Ask it to end."""
+        self.on_stop()
         self._stop.set()
 
     async def run(self, ready: Callable[[Ports], None] | None = None) -> None:
@@ -77,9 +82,11 @@ class Service:
     async def _watch(self) -> None:
         stopping = asyncio.create_task(self._wait())
         done, _ = await asyncio.wait({stopping, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
-        self._stop.set()
+        self.stop()
         _, hanging = await asyncio.wait({stopping, *self._tasks}, timeout=STOP_SECONDS)
         await end(*hanging)
+        for task in {*self._tasks} - done:
+            _tell_failure(task)
         for task in done:
             task.result()
 
@@ -117,6 +124,13 @@ class Service:
 
     def _go(self, work: Awaitable[None]) -> None:
         self._tasks.append(asyncio.ensure_future(work))
+
+
+def _tell_failure(part: asyncio.Task[None]) -> None:
+    """A part that fails while all end has nobody else to notice."""
+    error = None if part.cancelled() else part.exception()
+    if error is not None:
+        log.error("a part of the service failed while it ended", exc_info=error)
 
 
 async def prepare(wiring: Wiring, settings: Settings) -> None:
@@ -167,8 +181,8 @@ async def serve(settings: Settings, roles: Collection[Role], ready: Callable[[Po
         if wiring.db.sqlite and Role.SENDER in roles:
             count = await wiring.leases.take_over_all()
             log.info("took over what a process before this one held", messages=count)
-        service = Service(wiring, roles)
         loop = asyncio.get_running_loop()
+        service = Service(wiring, roles, on_stop=Deadline(loop, END_SECONDS).start)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, service.stop)
         await service.run(ready)

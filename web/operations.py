@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter
 from sqlalchemy import select
 from starlette.responses import JSONResponse
 
-from store.engine import DatabaseUnavailable
+from core.ending import within
+from store.engine import Database, DatabaseUnavailable
 from store.tables import jobs
 from web.services import Serving
 
@@ -27,8 +26,12 @@ async def live() -> JSONResponse:
 async def ready(services: Serving) -> JSONResponse:
     """The database answers too, and has our tables; 503 otherwise."""
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS), services.db.read() as conn:
-            await conn.execute(select(jobs.c.job_id).limit(1))
+        await within(_PATIENCE_SECONDS, _ask(services.db))
     except TimeoutError:
         raise DatabaseUnavailable("the database does not answer") from None
     return JSONResponse({"status": "ready"})
+
+
+async def _ask(db: Database) -> None:
+    async with db.read() as conn:
+        await conn.execute(select(jobs.c.job_id).limit(1))

@@ -152,6 +152,21 @@ async def test_no_250_before_the_mail_is_durable(bounces: Any, listen: Any, comp
     assert slow.transactions < 10, "mails that arrive together are kept together"
 
 
+async def test_a_database_that_hung_holds_up_no_later_mail(
+    sqlite_bounces: Any, listen: Any, compose: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(sqlite_bounces.wiring.reports)
+    post = await listen(sqlite_bounces, slow)
+    path = sqlite_bounces.return_path(await sqlite_bounces.message())
+    with monkeypatch.context() as patched:
+        patched.setattr("bounce_handler.reception._KEEP_SECONDS", 0.05)
+        with pytest.raises(aiosmtplib.SMTPDataError) as refused:
+            await post.send(compose(), path)
+    assert refused.value.code == 451
+    slow.go.set()
+    assert await post.send(compose(), path) == "2.0.0 Kept"
+
+
 async def test_eight_bit_and_utf8_mails_are_taken(sqlite_bounces: Any, listen: Any) -> None:
     post = await listen(sqlite_bounces)
     raw = "Subject: 届きません\r\n\r\n本文\r\n".encode() + b"\xff\x80\r\n"

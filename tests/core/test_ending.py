@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
-from core.ending import end
+import pytest
+
+from core.ending import end, leave, within
 
 
 async def test_all_have_ended_and_what_they_raise_is_theirs() -> None:
@@ -34,3 +36,68 @@ async def test_who_forgets_a_cancellation_is_cancelled_again() -> None:
         await end(task, again_seconds=0.01)
     assert task.cancelled()
     assert forgotten == 2
+
+
+async def test_who_is_left_is_cancelled_until_it_ends() -> None:
+    cancelled = 0
+
+    async def forget() -> None:
+        nonlocal cancelled
+        while cancelled < 3:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled += 1
+        raise ValueError("nobody asks for this")
+
+    task = asyncio.create_task(forget())
+    await asyncio.sleep(0)
+    leave(task, again_seconds=0.01)
+    async with asyncio.timeout(10):
+        await asyncio.wait([task])
+    assert cancelled == 3
+
+
+async def test_what_is_in_time_gives_its_result_or_raises() -> None:
+    async def give() -> int:
+        return 1
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    assert await within(10, give()) == 1
+    with pytest.raises(ValueError, match="no"):
+        await within(10, fail())
+
+
+async def test_what_is_late_is_not_waited_for() -> None:
+    let_go = asyncio.Event()
+
+    async def linger() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await let_go.wait()
+
+    async with asyncio.timeout(10):
+        with pytest.raises(TimeoutError):
+            await within(0.01, linger())
+    let_go.set()
+
+
+async def test_who_is_cancelled_meanwhile_leaves_the_work() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    waiting = asyncio.create_task(within(10, work()))
+    await begun.wait()
+    await end(waiting)
+    async with asyncio.timeout(10):
+        await ended.wait()
+    assert waiting.cancelled()

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
 from store.anchoring import anchor
@@ -107,6 +108,26 @@ async def test_a_lost_listener_comes_back(postgres_url: str) -> None:
             woken.clear()
             await conn.execute("NOTIFY todoke")
             await asyncio.wait_for(woken.wait(), 10)
+    await database.close()
+
+
+async def test_whatever_ends_the_listening_it_begins_anew(sqlite_url: str) -> None:
+    class Stumbling(Database):
+        """Cannot be watched at first, for a reason of its own."""
+
+        stumbled = False
+
+        @contextlib.asynccontextmanager
+        async def watch(self) -> AsyncIterator[AsyncConnection]:
+            if not self.stumbled:
+                self.stumbled = True
+                raise RuntimeError
+            async with super().watch() as conn:
+                yield conn
+
+    database = Stumbling(sqlite_url)
+    async with relaying(database):
+        assert database.stumbled
     await database.close()
 
 

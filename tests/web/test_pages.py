@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from core.kinds import Kind
 from core.messages import CancelReason
@@ -165,6 +166,28 @@ async def test_news_reach_whom_they_concern(known: Any) -> None:
         assert not there.changed.is_set()
         happenings.close()
         assert other.changed.is_set()
+
+
+async def test_whatever_goes_wrong_news_go_on_and_it_is_told_once(known: Any) -> None:
+    class Stumbling(Happenings):
+        """Fails a few times, for a reason of its own."""
+
+        stumbles = 3
+
+        async def _since(self) -> list[Any]:
+            if self.stumbles:
+                self.stumbles -= 1
+                raise RuntimeError
+            return await super()._since()
+
+    happenings, watch = Stumbling(known.wiring.db, pause=0.01), Watch()
+    with capture_logs() as logs:
+        async with happenings.watching(watch):
+            await known.publish(known.plain_job("application-complete"))
+            async with asyncio.timeout(10):
+                await watch.changed.wait()
+    told = [entry["event"] for entry in logs if entry["log_level"] == "error"]
+    assert told == ["could not look for news; trying again"]
 
 
 def test_every_symptom_can_be_picked_once() -> None:

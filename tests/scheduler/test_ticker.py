@@ -1,0 +1,119 @@
+"""The scheduler wakes when something falls due, also after the database was away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from core.clock import Anchor, SimulatedClock
+from scheduler.ticker import Ticker
+
+NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+
+
+class Away(Exception):
+    """What the database says while it is away."""
+
+
+class Chores:
+    """Nothing is due until `expiry` is set; nobody can be asked while `away`."""
+
+    def __init__(self) -> None:
+        self.expiry: datetime | None = None
+        self.away = False
+        self.asked = asyncio.Event()
+        self.ticked = asyncio.Event()
+
+    async def expire_due(self, now: datetime) -> int:
+        if self.away:
+            raise Away
+        self.ticked.set()
+        return 0
+
+    async def next_expiry(self) -> datetime | None:
+        self.asked.set()
+        if self.away:
+            raise Away
+        return self.expiry
+
+
+class Seat:
+    """Always ours."""
+
+    async def held(self) -> bool:
+        return True
+
+    async def leave(self) -> None:
+        pass
+
+
+class News:
+    """What wakes the ticker."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def woken(self) -> AsyncIterator[asyncio.Event]:
+        yield self.event
+
+
+@contextlib.asynccontextmanager
+async def ticking(chores: Chores, news: News) -> AsyncIterator[None]:
+    """A ticker that has ticked once."""
+    clock, stop = SimulatedClock(Anchor(NOW, 0.0, 1.0), real=lambda: 0.0), asyncio.Event()
+    running = asyncio.create_task(Ticker(chores, Seat(), clock, news.woken).run(stop))
+    async with asyncio.timeout(20):
+        await told(chores.asked)
+        yield
+        stop.set()
+        await running
+
+
+async def told(event: asyncio.Event) -> None:
+    await event.wait()
+    event.clear()
+
+
+async def test_it_wakes_for_what_falls_due_after_the_database_was_away() -> None:
+    chores, news = Chores(), News()
+    with capture_logs() as logs:
+        async with ticking(chores, news):
+            chores.away = True
+            for _ in range(3):
+                news.event.set()
+                await told(chores.asked)
+            chores.away, chores.expiry = False, NOW + timedelta(milliseconds=5)
+            chores.ticked.clear()
+            news.event.set()
+            await told(chores.ticked)
+            await told(chores.ticked)  # and again, since something is due again
+    assert [entry["event"] for entry in logs] == ["a tick failed; the next one tries again", "ticks succeed again"]
+
+
+async def test_an_outage_is_told_once_however_many_ticks_fail() -> None:
+    chores, news = Chores(), News()
+    with capture_logs() as logs:
+        ticker = Ticker(chores, Seat(), SimulatedClock(Anchor(NOW, 0.0, 1.0), real=lambda: 0.0), news.woken)
+        for away in (True, True, False, False, True):
+            chores.away = away
+            await ticker.tick()
+    failed, again = "a tick failed; the next one tries again", "ticks succeed again"
+    assert [entry["event"] for entry in logs] == [failed, again, failed]
+
+
+async def test_a_watch_that_ends_does_not_go_unnoticed() -> None:
+    @contextlib.asynccontextmanager
+    async def broken() -> AsyncIterator[asyncio.Event]:
+        raise Away
+        yield
+
+    clock = SimulatedClock(Anchor(NOW, 0.0, 1.0), real=lambda: 0.0)
+    with pytest.raises(Away):
+        async with asyncio.timeout(10):
+            await Ticker(Chores(), Seat(), clock, broken).run(asyncio.Event())
