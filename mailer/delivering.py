@@ -30,6 +30,7 @@ from mailer.pacing import Pacing
 from mailer.patience import asked_wait, slows
 from mailer.shares import Shares
 from mailer.signing import Signer
+from mailer.tally import Tally
 from mailer.transport import Accepted, Connection, Lost, Outcome, Refused, Route
 from mailer.urgent_first import UrgentFirst
 
@@ -97,14 +98,17 @@ class Delivering:
             len(connections), patience, pacing.connections, attrgetter("urgent"), self._time
         )
         self._second_look = Alarm(self._look_again)
-        self._unrecorded = 0
-        self._all_recorded = asyncio.Event()
-        self._all_recorded.set()
+        self._undelivered, self._unrecorded = Tally(), Tally()
         self._idle = 0
+        self._some_wait_for_slow = False
 
     def put(self, mail: Outgoing) -> None:
         """One more to deliver."""
-        self._queue.put_nowait(mail)
+        self._undelivered.up()
+        if self._shares.full(mail.provider):
+            self._wait(mail)  # nobody needs to be woken for it
+        else:
+            self._queue.put_nowait(mail)
         if not self._short_of_work():
             self.wanted.clear()
 
@@ -116,19 +120,17 @@ class Delivering:
         """What has not begun is not begun any more."""
         while not self._queue.empty():
             self._queue.get_nowait()
-            self._queue.task_done()
-        for _ in range(self._shares.forget()):
-            self._queue.task_done()
+            self._undelivered.down()
+        self._undelivered.down(self._shares.forget())
 
     async def finished(self) -> None:
         """Wait until all that was put is delivered and recorded."""
-        await self._queue.join()
-        await self._all_recorded.wait()
+        await self._undelivered.none()
+        await self._unrecorded.none()
 
     def record(self, result: Result, lease: str) -> None:
         """Have an outcome recorded, or told beside the word of whoever had the message by then."""
-        self._unrecorded += 1
-        self._all_recorded.clear()
+        self._unrecorded.up()
         self._journal.outcome(result, lease, partial(self._see_recorded, result, lease))
 
     def _see_recorded(self, result: Result, lease: str, recorded: bool) -> None:
@@ -137,9 +139,7 @@ class Delivering:
         following = None if recorded else result.late()
         if following is not None:
             self.record(following, lease)
-        self._unrecorded -= 1
-        if not self._unrecorded:
-            self._all_recorded.set()
+        self._unrecorded.down()
 
     def _let_go(self, message_id: str) -> None:
         # Counted, since a message may be claimed anew before we hear that its last outcome is on record.
@@ -192,7 +192,7 @@ class Delivering:
 
     def give_back(self, mail: Outgoing, *, behind: Outgoing) -> None:
         """It has not begun after all, and any connection may have it."""
-        self._requeue(mail)
+        self._queue.put_first(mail)
         if mail.provider != behind.provider:
             self._end(mail, None)
 
@@ -209,17 +209,24 @@ class Delivering:
             self.record(given_back(message, mail.lease, now), mail.lease)
         elif wait is not None:
             self.record(postponed(message, wait, mail.lease, now), mail.lease)
-        elif self._follows(mail, behind) or self._shares.begin(mail.provider, mail):
+        elif self._follows(mail, behind) or self._shares.begin(mail.provider):
             return True
         else:
-            self._second_look.set(self.patience)
+            self._wait(mail)
             return False
         self._done(mail)
+        self._release()  # for the same is to be done with those that wait behind it
         return False
 
     def _done(self, mail: Outgoing) -> None:
         self._pacing.done(mail.message)
-        self._queue.task_done()
+        self._undelivered.down()
+
+    def _wait(self, mail: Outgoing) -> None:
+        """It waits for others to the same provider."""
+        if not self._shares.waiting:
+            self._second_look.set(self.patience)
+        self._shares.wait(mail.provider, mail)
 
     def _follows(self, mail: Outgoing, current: Outgoing | None) -> bool:
         same = current is not None and current.provider == mail.provider
@@ -230,22 +237,24 @@ class Delivering:
         if followed and seconds is not None:
             self._shares.go_on(mail.provider, seconds)
             return
-        for waited in reversed(self._shares.end(mail.provider, seconds)):
-            self._requeue(waited)
+        self._shares.end(mail.provider, seconds)
+        self._release()
 
-    def _requeue(self, mail: Outgoing) -> None:
-        self._queue.put_first(mail)
-        self._queue.task_done()
+    def _release(self) -> None:
+        for mail in reversed(self._shares.released()):
+            self._queue.put_first(mail)
 
     def _look_again(self) -> None:
         """Who is slow is known after a while, without anything happening."""
+        self._some_wait_for_slow = self._shares.soon() < self._shares.waiting
         if self._short_of_work():
             self.wanted.set()
         if self._shares.waiting:
             self._second_look.set(self.patience)
 
     def _short_of_work(self) -> bool:
-        return self._queue.qsize() + self._shares.soon() <= self.enough
+        waiting = self._shares.soon() if self._some_wait_for_slow else self._shares.waiting
+        return self._queue.qsize() + waiting <= self.enough
 
     async def _attempt(self, mail: Outgoing, connection: Connection, ahead: _Ahead) -> bool:
         """As `_deliver`; a fault of our own that one mail or its reply brings out does not stop the others."""

@@ -74,19 +74,27 @@ class Shares(Generic[T]):
         self.waiting = 0
         """How many wait here."""
 
-    def begin(self, provider: str, mail: T) -> bool:
-        """Whether a mail may go on its way now; else it waits here until it is released."""
+    def full(self, provider: str) -> bool:
+        """Whether no more mails may be under way to a provider for now."""
+        share = self._shares.get(provider)
+        return share is not None and self._room(provider, share) <= 0
+
+    def begin(self, provider: str) -> bool:
+        """Whether a mail may go on its way now; else it has to wait."""
         share = self._shares.get(provider)
         if share is None:
             share = self._shares[provider] = _Share(self._time())
         if self._room(provider, share) <= 0:
-            share.wait(mail, urgent=self._urgent(mail))
-            self.waiting += 1
             return False
         if not share.under_way:
             share.since = self._time()
         share.under_way += 1
         return True
+
+    def wait(self, provider: str, mail: T) -> None:
+        """Keep a mail until it is released, or follows another."""
+        self._shares[provider].wait(mail, urgent=self._urgent(mail))
+        self.waiting += 1
 
     def behind(self, provider: str) -> T | None:
         """One that waits for a provider, to follow a mail to the same over its connection."""
@@ -105,11 +113,8 @@ class Shares(Generic[T]):
         """A mail has ended after so long, and one to the same provider follows over its connection."""
         self._learn(self._shares[provider], seconds)
 
-    def end(self, provider: str, seconds: float | None) -> Sequence[T]:
-        """A mail that was under way no longer is, after so long, or None where it never really was.
-
-        Those that waited and may be tried again now: of the same provider, or of another that is slow.
-        """
+    def end(self, provider: str, seconds: float | None) -> None:
+        """A mail that was under way no longer is, after so long, or None where it never really was."""
         share = self._shares[provider]
         share.under_way -= 1
         self._shares[provider] = self._shares.pop(provider)  # others have their turn before it
@@ -117,12 +122,24 @@ class Shares(Generic[T]):
             self._learn(share, seconds)
         if not share.under_way and not share.waiting:
             del self._shares[provider]
-        return self._released() if self.waiting else ()
+
+    def released(self) -> Sequence[T]:
+        """Those that waited and may be tried again now, in their order."""
+        if not self.waiting:
+            return ()
+        released: list[T] = []
+        for name, share in self._shares.items():
+            if share.waiting:
+                count = min(len(share.waiting), max(0, self._room(name, share)))
+                released += [share.next() for _ in range(count)]
+        self.waiting -= len(released)
+        return released
 
     def forget(self) -> int:
         """Let go all that wait; how many they were."""
         for share in self._shares.values():
             share.waiting.clear()
+            share.urgent = 0
         waiting, self.waiting = self.waiting, 0
         return waiting
 
@@ -146,15 +163,6 @@ class Shares(Generic[T]):
         share.since = self._time()
         if not share.slow:
             self._quick_at = share.since
-
-    def _released(self) -> list[T]:
-        released: list[T] = []
-        for name, share in self._shares.items():
-            if share.waiting:
-                count = min(len(share.waiting), max(0, self._room(name, share)))
-                released += [share.next() for _ in range(count)]
-        self.waiting -= len(released)
-        return released
 
     def _room(self, provider: str, share: _Share[T]) -> int:
         """How many more may be under way."""

@@ -31,8 +31,23 @@ def new_shares(clock: Clock, connections: int = 10, **limits: int) -> Shares[str
     return Shares(connections, PATIENCE, limits.get, lambda mail: mail.startswith("code"), clock)
 
 
+def goes(shares: Shares[str], provider: str, mail: str) -> bool:
+    """Whether it goes now; else it waits."""
+    full = shares.full(provider)
+    assert shares.begin(provider) is not full
+    if full:
+        shares.wait(provider, mail)
+    return not full
+
+
+def end(shares: Shares[str], provider: str, seconds: float | None) -> list[str]:
+    """Those that may go then."""
+    shares.end(provider, seconds)
+    return list(shares.released())
+
+
 def begun(shares: Shares[str], provider: str, mails: Sequence[str]) -> list[str]:
-    return [mail for mail in mails if shares.begin(provider, mail)]
+    return [mail for mail in mails if goes(shares, provider, mail)]
 
 
 def mails(count: int, name: str = "mail") -> list[str]:
@@ -41,9 +56,9 @@ def mails(count: int, name: str = "mail") -> list[str]:
 
 def show(shares: Shares[str], provider: str, seconds: float) -> None:
     """A mail of its own goes, and takes so long."""
-    assert shares.begin(provider, "first")
-    assert shares.begin(provider, "second")
-    shares.end(provider, seconds)
+    assert goes(shares, provider, "first")
+    assert goes(shares, provider, "second")
+    end(shares, provider, seconds)
 
 
 def test_one_that_is_new_gets_half_and_a_quick_one_all_but_one(clock: Clock) -> None:
@@ -65,8 +80,8 @@ def test_slow_ones_get_a_fifth_and_together_half(clock: Clock) -> None:
 
 def test_slow_ones_take_turns(clock: Clock) -> None:
     shares = new_shares(clock, connections=2)
-    assert shares.begin("quick", "mail")
-    shares.end("quick", QUICK)
+    assert goes(shares, "quick", "mail")
+    end(shares, "quick", QUICK)
     assert begun(shares, "a", mails(3, "a")) == ["a-0"]
     clock.seconds += PATIENCE + 0.1
     assert begun(shares, "b", mails(3, "b")) == ["b-0"]
@@ -75,8 +90,8 @@ def test_slow_ones_take_turns(clock: Clock) -> None:
     while under_way:
         provider = under_way.pop(0)
         assert not shares.may_follow(provider)
-        for mail in shares.end(provider, SLOW):
-            if shares.begin(mail[0], mail):
+        for mail in end(shares, provider, SLOW):
+            if goes(shares, mail[0], mail):
                 under_way.append(mail[0])
                 order.append(mail)
     assert sorted(order) == ["a-1", "a-2", "b-1", "b-2"]
@@ -103,22 +118,22 @@ def test_one_of_whom_nothing_is_heard_is_slow(clock: Clock) -> None:
 def test_who_waited_goes_as_one_of_them_ends_the_urgent_first(clock: Clock) -> None:
     shares = new_shares(clock, connections=2)
     assert begun(shares, "one", ["mail-1", "mail-2", "code-1", "mail-3", "code-2"]) == ["mail-1"]
-    released = [shares.end("one", QUICK)]
+    released = [end(shares, "one", QUICK)]
     while released[-1]:
         assert begun(shares, "one", released[-1]) == list(released[-1])
-        released.append(shares.end("one", QUICK))
-    assert released == [["code-1"], ["code-2"], ["mail-2"], ["mail-3"], ()]
+        released.append(end(shares, "one", QUICK))
+    assert released == [["code-1"], ["code-2"], ["mail-2"], ["mail-3"], []]
     assert shares.waiting == 0
 
 
 def test_a_slow_one_that_is_quick_again_gets_more(clock: Clock) -> None:
     shares = new_shares(clock)
     show(shares, "quick", QUICK)
-    assert shares.begin("one", "first")
-    assert shares.begin("one", "second")
-    shares.end("one", SLOW)
+    assert goes(shares, "one", "first")
+    assert goes(shares, "one", "second")
+    end(shares, "one", SLOW)
     assert begun(shares, "one", mails(20)) == ["mail-0"]
-    assert shares.end("one", QUICK) == mails(9)[1:]
+    assert end(shares, "one", QUICK) == mails(9)[1:]
 
 
 def test_one_follows_another_over_its_connection_as_long_as_there_are_not_too_many(clock: Clock) -> None:
@@ -129,13 +144,13 @@ def test_one_follows_another_over_its_connection_as_long_as_there_are_not_too_ma
     shares.go_on("one", SLOW)
     assert not shares.may_follow("one")
     assert shares.behind("one") is None
-    assert [list(shares.end("one", SLOW)) for _ in range(4)] == [[], [], [], ["mail-6"]]
+    assert [end(shares, "one", SLOW) for _ in range(4)] == [[], [], [], ["mail-6"]]
 
 
 def test_configured_limits_hold(clock: Clock) -> None:
     shares = new_shares(clock, docomo=3)
     assert len(begun(shares, "docomo", mails(10))) == 3
-    shares.end("docomo", QUICK)
+    end(shares, "docomo", QUICK)
     assert shares.may_follow("docomo")
 
 
@@ -143,7 +158,7 @@ def test_a_single_connection_is_everybodys(clock: Clock) -> None:
     shares = new_shares(clock, connections=1)
     assert begun(shares, "one", mails(2)) == ["mail-0"]
     assert shares.forget() == 1
-    assert shares.end("one", SLOW) == ()
+    assert end(shares, "one", SLOW) == []
     assert begun(shares, "one", ["another"]) == ["another"]
 
 
@@ -162,12 +177,12 @@ def test_everything_has_its_turn_and_one_alone_never_holds_all(
     while ready or under_way:
         while ready and len(under_way) < connections:
             provider, mail = ready.pop(0)
-            if shares.begin(provider, mail):
+            if goes(shares, provider, mail):
                 under_way.append(provider)
         assert connections == 1 or all(under_way.count(name) < connections for name in "abc")
         provider, seconds, pause = under_way.pop(0), *steps[ended % len(steps)][1:]
         clock.seconds += 2 if pause else 0
-        ready += [(by_number(steps, mail), mail) for mail in shares.end(provider, seconds)]
+        ready += [(by_number(steps, mail), mail) for mail in end(shares, provider, seconds)]
         ended += 1
     assert shares.waiting == 0
     assert ended == len(steps)

@@ -485,10 +485,10 @@ class TestTrouble:
         failures = iter([ConnectionError("away"), ConnectionError("away")])
         claim = office.outbox.claim
 
-        async def failing(lease: str, limit: int, *, urgent_only: bool = False) -> Sequence[Message]:
+        async def failing(lease: str, limit: int, **how: Any) -> Sequence[Message]:
             for failure in failures:
                 raise failure
-            return await claim(lease, limit, urgent_only=urgent_only)
+            return await claim(lease, limit, **how)
 
         monkeypatch.setattr(office.outbox, "claim", failing)
         await fill(room, 1)
