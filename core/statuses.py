@@ -53,7 +53,7 @@ _LABELS = {
 
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.HELD: frozenset({Status.SCHEDULED, Status.CANCELLED, Status.EXPIRED, Status.SUPPRESSED}),
-    # A mail in doubt that was tried again by a sender that died is scheduled, and may bounce from its first try.
+    # A mail whose first try was put off is scheduled once the sender of the next died, and may bounce all the same.
     Status.SCHEDULED: frozenset(
         {
             Status.SENDING,
