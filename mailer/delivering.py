@@ -246,6 +246,7 @@ class Delivering:
 
     def _look_again(self) -> None:
         """Who is slow is known after a while, without anything happening."""
+        self._release()
         self._some_wait_for_slow = self._shares.soon() < self._shares.waiting
         if self._short_of_work():
             self.wanted.set()

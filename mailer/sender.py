@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -36,6 +36,10 @@ _LONGEST_WAIT_SECONDS = 30.0
 _SHORTEST_WAIT_SECONDS = 0.02
 _NEXT_LOOK_SECONDS = 0.05
 """News may come with every commit; so much later it is worth looking again for what is urgent."""
+
+
+_LATE_COMMIT_SECONDS = 10.0
+"""So long after a connection broke a server may still find a commit in what it received."""
 
 
 class Outbox(Records, Protocol):
@@ -80,6 +84,13 @@ class SenderSettings:
     patience: float = 1.0
 
 
+class _Unanswered(NamedTuple):
+    """A claim of which nobody knows what came of it: its lease, and until when it may yet come about."""
+
+    lease: str
+    until: float
+
+
 class Sender:
     """One sender with its connections."""
 
@@ -107,8 +118,7 @@ class Sender:
         self._heartbeat = Heartbeat(
             leases, settings.name, settings.heartbeat, self._pacing.share, lambda: gate.away_since
         )
-        self._unanswered: str | None = None
-        """The lease of a claim of which nobody knows what came of it."""
+        self._unanswered: _Unanswered | None = None
         self._journal = Journal(outbox, settings.trouble_pause)
         self._connections = [Connection(settings.relay) for _ in range(settings.connections)]
         self._delivering = Delivering(
@@ -184,16 +194,21 @@ class Sender:
         A claim that failed may have taken messages all the same, where the answer to its commit was lost.
         """
         await self._give_back_unanswered()
-        self._unanswered = lease = self._heartbeat.lease
+        lease = self._heartbeat.lease
         claim = self._outbox.claim(lease, limit, urgent_only=urgent_only, passing_by=self._delivering.stalled())
-        claimed = await unbroken(claim)
-        self._unanswered = None
-        return lease, claimed
+        try:
+            return lease, await unbroken(claim)
+        except Exception:
+            self._unanswered = _Unanswered(lease, asyncio.get_running_loop().time() + _LATE_COMMIT_SECONDS)
+            raise
 
     async def _give_back_unanswered(self) -> None:
-        if self._unanswered is not None:
-            await unbroken(self._heartbeat.give_back(self._unanswered, self._delivering.in_hand))
-            self._unanswered = None
+        unanswered = self._unanswered
+        if unanswered is not None:
+            over = asyncio.get_running_loop().time() > unanswered.until
+            await unbroken(self._heartbeat.give_back(unanswered.lease, self._delivering.in_hand))
+            if over:
+                self._unanswered = None
 
     async def _take(self, lease: str, claimed: Sequence[Message]) -> None:
         """Make mails of them."""

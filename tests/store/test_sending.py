@@ -109,11 +109,19 @@ class Outbox(StoredOutbox):
     failing = 0
     unanswered = 0
     """Claims of which the sender hears nothing."""
+    late: asyncio.Event | None = None
+    """Set once the sender claims again after one that came about only then."""
     happened: asyncio.Event
 
     async def claim(self, lease: str, limit: int, **how: Any) -> Sequence[Message]:
+        if self.late is not None and not self.late.is_set():
+            self.late.set()
+            raise OperationalError("commit", {}, ConnectionError("the connection broke"))
+        late, self.late = self.late, None
         try:
             claimed = await super().claim(lease, limit, **how)
+            if late is not None:
+                return await super().claim(lease, limit, **how)
             if claimed and self.unanswered > 0:
                 self.unanswered -= 1
                 raise OperationalError("commit", {}, ConnectionError("the answer was lost"))
@@ -604,6 +612,15 @@ class TestTrouble:
             answering.set()
             await office.until(sent=silent + 65)
         assert Counter(relay.taken) == Counter(slow + others)
+
+    async def test_what_a_claim_took_long_after_it_failed_is_sent_once(
+        self, room: Any, relay: Relay, office: Office
+    ) -> None:
+        mails = await fill(room, 5, Kind.GUIDE) + await fill(room, 30)
+        office.outbox.late = asyncio.Event()
+        async with office.open():
+            await office.until(sent=35)
+        assert Counter(relay.taken) == Counter(mails)
 
     async def test_senders_share_the_work(self, postgres_room: Any, relay: Relay) -> None:
         office = Office(postgres_room, relay)
