@@ -470,6 +470,13 @@ async def test_an_answer_to_the_dot_that_is_none_is_a_doubt(scripted: Any, marks
     assert outcome.in_doubt
 
 
+async def say_in_pieces(talk: Any, line: bytes, piece: int) -> None:
+    for start in range(0, len(line), piece):
+        talk.writer.write(line[start : start + piece])
+        await talk.writer.drain()
+        await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize("octets", [9_000, 60_000])
 @pytest.mark.parametrize("piece", [1_448, 1_000_000])
 @pytest.mark.parametrize(("code", "outcome"), [("250", Accepted), ("550", Refused)])
@@ -482,10 +489,7 @@ async def test_a_long_reply_is_read_however_it_arrives(
         await talk.greet()
         await talk.envelope()
         await talk.mail()
-        for start in range(0, len(line), piece):
-            talk.writer.write(line[start : start + piece])
-            await talk.writer.drain()
-            await asyncio.sleep(0)
+        await say_in_pieces(talk, line, piece)
         await talk.reader.read()
 
     server = await scripted(script)
@@ -504,10 +508,7 @@ async def test_a_reply_that_is_too_long_is_a_doubt_however_it_arrives(scripted: 
         await talk.envelope()
         await talk.mail()
         with contextlib.suppress(ConnectionError):
-            for start in range(0, len(line), piece):
-                talk.writer.write(line[start : start + piece])
-                await talk.writer.drain()
-                await asyncio.sleep(0)
+            await say_in_pieces(talk, line, piece)
             await talk.reader.read()
 
     server = await scripted(script)
