@@ -59,6 +59,7 @@ class Mail:
     attempts: int = 0
     troubles: int = 0
     first_at: datetime | None = None
+    doubted: bool = False  # once in doubt: it may have arrived
 
     def become(self, status: Status, ready_at: datetime | None = None) -> None:
         self.status, self.ready_at = status, ready_at
@@ -81,6 +82,10 @@ class Mail:
         at: datetime | None = None
         if self.kind is not Kind.GUIDE:
             at = now if self.attempts == 1 else self.wait(now)
+        self.stay_in_doubt(at)
+
+    def stay_in_doubt(self, at: datetime | None) -> None:
+        self.doubted = True
         self.secret = self.secret and at is not None
         self.become(Status.IN_DOUBT, at)
 
@@ -212,7 +217,10 @@ class Machine(RuleBasedStateMachine):
         mail.tried(self.now)
         if outcome in (FULL, CUT_EARLY):
             at = mail.wait(self.now)
-            mail.become(Status.UNDELIVERED if at is None else Status.DEFERRED, at)
+            if mail.doubted:
+                mail.stay_in_doubt(at)
+            else:
+                mail.become(Status.UNDELIVERED if at is None else Status.DEFERRED, at)
         else:
             mail.become(Status.SENT if outcome is ACCEPTED else Status.UNDELIVERED)
         self.ask_gates(one)
@@ -283,7 +291,11 @@ class Machine(RuleBasedStateMachine):
         self.run(self.leases.leave(sender))
         self.run(self.leases.enter(sender))
         receipts, self.receipts[sender] = self.receipts[sender], []
-        self.see_entered(receipts)
+        entered = self.see_entered(receipts)
+        for taken in (taken for receipt in receipts for taken in receipt.taken if taken.message_id not in entered):
+            late = self.model[taken.message_id]
+            if late.status is Status.UNDELIVERED:  # it reports on this try
+                late.attempts = max(late.attempts, taken.attempts)
         for mail in self.model.values():
             if mail.lease == sender:
                 self.give_back(mail)
@@ -291,6 +303,8 @@ class Machine(RuleBasedStateMachine):
     def give_back(self, mail: Mail) -> None:
         if mail.marked:
             mail.doubt(self.now)
+        elif mail.doubted:
+            mail.stay_in_doubt(self.now)
         else:
             mail.become(Status.SCHEDULED, self.now)
 
@@ -343,7 +357,7 @@ def as_message(message_id: str, mail: Mail) -> Message:
     return Message(
         id=message_id,
         kind=mail.kind,
-        status=mail.status,
+        status=Status.IN_DOUBT if mail.doubted else Status.SCHEDULED,
         recipient=Recipient("soumu@example.jp"),
         institution=None,
         data={},
