@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _AGAIN_SECONDS = 5.0
+_PARTING_SECONDS = 1.0
+"""Most of what is cancelled gives back within that time what it holds, such as a connection of the database."""
 
 
 async def end(*tasks: asyncio.Task[Any], again_seconds: float = _AGAIN_SECONDS) -> None:
@@ -29,6 +31,16 @@ def leave(task: asyncio.Task[Any], again_seconds: float = _AGAIN_SECONDS) -> Non
     """As `end`, for whoever cannot wait: the task is cancelled until it has ended, behind the caller's back."""
     task.add_done_callback(_take_note)
     _cancel_until_done(task, again_seconds)
+
+
+async def part(task: asyncio.Task[Any], seconds: float = _PARTING_SECONDS) -> None:
+    """As `end`, for no longer than so many seconds, and then as `leave`."""
+    try:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=seconds)
+    finally:
+        leave(task)
 
 
 def _take_note(task: asyncio.Task[Any]) -> None:
@@ -54,5 +66,8 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
         if not task.done():
             raise TimeoutError
         return task.result()
+    except asyncio.CancelledError:
+        await part(task)
+        raise
     finally:
         leave(task)

@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.ending import leave
+from core.ending import part
 from core.problems import Problem
 from web.problems import problem_answer, unavailable
 
@@ -128,7 +128,7 @@ class _Exchange:
                 await self._give_up("it took too long")
         finally:
             self._patience.rest()
-            leave(working)
+            await part(working)
 
     async def _give_up(self, why: str) -> None:
         """Answer in place of work that hangs, as it does where the database hangs; it may not answer any more."""

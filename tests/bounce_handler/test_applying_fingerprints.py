@@ -48,7 +48,8 @@ def test_any_octets_have_one(octets: bytes) -> None:
 
 
 @pytest.mark.parametrize("piece", [b"\n ", b"From:\n", b"a", b":\n\t", b"\r"])
-def test_it_takes_no_time(piece: bytes) -> None:
-    began = time.perf_counter()
+def test_its_time_does_not_grow_with_the_square_of_a_mail(piece: bytes) -> None:
+    """Which for such mails would be hours; how fast a machine is says little then."""
+    began = time.process_time()
     fingerprint(b"From:" + piece * 500_000)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 60

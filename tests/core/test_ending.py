@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from core.ending import end, leave, within
+from core.ending import end, leave, part, within
 
 
 async def test_all_have_ended_and_what_they_raise_is_theirs() -> None:
@@ -101,3 +101,58 @@ async def test_who_is_cancelled_meanwhile_leaves_the_work() -> None:
     async with asyncio.timeout(10):
         await ended.wait()
     assert waiting.cancelled()
+
+
+async def test_what_is_parted_with_gives_back_what_it_holds_first() -> None:
+    given_back = asyncio.Event()
+
+    async def holding() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            given_back.set()
+
+    task = asyncio.create_task(holding())
+    await asyncio.sleep(0)
+    await part(task)
+    assert given_back.is_set()
+
+
+async def test_what_takes_no_notice_is_parted_with_in_time() -> None:
+    noticed, over = 0, asyncio.Event()
+
+    async def deaf() -> None:
+        nonlocal noticed
+        while not over.is_set():
+            try:
+                await over.wait()
+            except asyncio.CancelledError:
+                noticed += 1
+
+    task = asyncio.create_task(deaf())
+    await asyncio.sleep(0)
+    await part(task, 0.01)
+    assert not task.done()
+    assert noticed >= 1
+    over.set()
+    await asyncio.wait({task})
+
+
+async def test_work_whose_caller_is_cancelled_gives_back_what_it_holds_first() -> None:
+    given_back = asyncio.Event()
+
+    async def holding() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            given_back.set()
+
+    caller = asyncio.create_task(within(30, holding()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.wait({caller})
+    assert caller.cancelled()
+    assert given_back.is_set()
