@@ -25,7 +25,7 @@ from store.intake import AlreadyIssuedError, Batch, Known, known, save
 
 MAX_JOBS = 1000
 _BATCH_SECONDS = 20.0
-"""How long jobs that came in one by one may take together to become durable: less than their requests may."""
+"""How long jobs may take together to become durable: most clients give up after 30 or 60 s, and learn nothing then."""
 
 IssuedAdvice = Callable[[str, str], Awaitable[dict[str, Any]]]
 """(institution code, application id) -> the procedure for an application that was issued before."""
@@ -86,14 +86,14 @@ class Intake:
 
     async def accept(self, raws: Sequence[Any], publisher: str) -> list[Answer]:
         """One answer a job, in order. What is answered with 2xx is durable; a bad job loses no good one."""
-        return await self._accept([(raw, publisher) for raw in raws])
+        return await self._accept_in_time([(raw, publisher) for raw in raws])
 
     async def accept_one(self, raw: Any, publisher: str) -> Answer:
         """As `accept`; jobs that come in one by one at the same time go into the database together."""
         return await self._singles.add((raw, publisher))
 
     async def _accept_in_time(self, submitted: Sequence[tuple[Any, str]]) -> list[Answer]:
-        """A batch that hangs is given up, since all later ones wait for it. Raises DatabaseUnavailable."""
+        """A batch that hangs, as it does with its database, is given up. Raises DatabaseUnavailable."""
         try:
             return await within(_BATCH_SECONDS, self._accept(submitted))
         except TimeoutError:

@@ -72,14 +72,9 @@ def _with_head(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
     return {**headers, "Allow": "GET, HEAD"}
 
 
-def unavailable(request: Request) -> Response:
-    """503: nothing is wrong with the request, which may be repeated soon."""
-    return problem_answer(request, Problem("unavailable"), {"Retry-After": str(_RETRY_AFTER_SECONDS)})
-
-
 async def _on_database_trouble(request: Request, error: Exception) -> Response:
     log.error("could not reach the database", kind=type(error).__name__)
-    return unavailable(request)
+    return problem_answer(request, Problem("unavailable"), {"Retry-After": str(_RETRY_AFTER_SECONDS)})
 
 
 async def _on_disconnect(_request: Request, _error: Exception) -> Response:

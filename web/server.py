@@ -12,9 +12,6 @@ import uvicorn
 
 from core.errors import TodokeError
 
-LINGER_SECONDS = 5
-"""How long requests that are under way when the server ends may still take; then they are cancelled."""
-
 
 class PortTaken(TodokeError, OSError):
     """Somebody else listens there."""
@@ -31,23 +28,11 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """The HTTP server of one process."""
 
-    def __init__(
-        self,
-        app: Any,
-        host: str,
-        port: int,
-        on_stop: Callable[[], None] | None = None,
-        linger: int = LINGER_SECONDS,
-    ) -> None:
+    def __init__(self, app: Any, host: str, port: int, on_stop: Callable[[], None] | None = None) -> None:
         self._on_stop = on_stop
         self._socket = _listen(host, port)
         config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=linger,
-            server_header=False,
+            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5, server_header=False
         )
         self._server = _Server(config)
 
