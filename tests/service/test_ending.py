@@ -138,7 +138,6 @@ async def test_a_request_under_way_holds_nobody_up_and_is_not_taken_for_durable(
             assert await terminate(process) < 10
             answer = await asking
     assert answer.status_code in {500, 503}
-    assert answer.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("how", ["deaf", "blocked"])
