@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from operator import attrgetter
-from typing import NamedTuple
 
 import structlog
 
 from core.clock import Clock
-from core.kinds import URGENT_KINDS
-from core.messages import Message, Result
+from core.messages import Result
 from mailer.alarm import Alarm
 from mailer.gate import RelayGate
 from mailer.journal import Journal
@@ -26,6 +24,7 @@ from mailer.outcomes import (
     result_of,
     waits_for_relay,
 )
+from mailer.outgoing import Outgoing
 from mailer.pacing import Pacing
 from mailer.patience import asked_wait, slows
 from mailer.shares import Shares
@@ -42,21 +41,6 @@ _SPARE_PAUSE_SECONDS = 5.0
 
 class _LeaseLost(Exception):
     """The message is no longer ours: somebody took us for dead, or a report came first."""
-
-
-class Outgoing(NamedTuple):
-    """A message, the lease under which it was claimed, the mail that was made of it, its envelope, and who takes it."""
-
-    message: Message
-    lease: str
-    mail: bytes
-    route: Route
-    provider: str
-
-    @property
-    def urgent(self) -> bool:
-        """Whether it goes before others."""
-        return self.message.kind in URGENT_KINDS
 
 
 class Delivering:

@@ -20,11 +20,12 @@ from core.retry import REPAIR_PAUSE
 from core.return_path import ReturnPaths
 from core.unbroken import unbroken
 from mailer.compose import Envelope, compose
-from mailer.delivering import Delivering, Outgoing
+from mailer.delivering import Delivering
 from mailer.gate import RelayGate
 from mailer.heartbeat import Heartbeat, LeaseKeeper
 from mailer.journal import Journal, Records
 from mailer.outcomes import OutcomeRules, held_back
+from mailer.outgoing import Outgoing
 from mailer.pace import Pace
 from mailer.pacing import Pacing
 from mailer.signing import Signer

@@ -103,17 +103,18 @@ async def test_who_is_cancelled_meanwhile_leaves_the_work() -> None:
     assert waiting.cancelled()
 
 
+async def holding(given_back: asyncio.Event) -> None:
+    """Holds something until it is cancelled, and gives it back a moment later."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+        given_back.set()
+
+
 async def test_what_is_parted_with_gives_back_what_it_holds_first() -> None:
     given_back = asyncio.Event()
-
-    async def holding() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await asyncio.sleep(0)
-            given_back.set()
-
-    task = asyncio.create_task(holding())
+    task = asyncio.create_task(holding(given_back))
     await asyncio.sleep(0)
     await part(task)
     assert given_back.is_set()
@@ -141,15 +142,7 @@ async def test_what_takes_no_notice_is_parted_with_in_time() -> None:
 
 async def test_work_whose_caller_is_cancelled_gives_back_what_it_holds_first() -> None:
     given_back = asyncio.Event()
-
-    async def holding() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await asyncio.sleep(0)
-            given_back.set()
-
-    caller = asyncio.create_task(within(30, holding()))
+    caller = asyncio.create_task(within(30, holding(given_back)))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     caller.cancel()
