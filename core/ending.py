@@ -63,11 +63,10 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.ensure_future(work)
     try:
         await asyncio.wait({task}, timeout=seconds)
-        if not task.done():
-            raise TimeoutError
-        return task.result()
     except asyncio.CancelledError:
         await part(task)
         raise
-    finally:
+    if not task.done():
         leave(task)
+        raise TimeoutError
+    return task.result()

@@ -68,8 +68,8 @@ class Change:
         if self.lease is not None:
             detail = {**self.detail, "outcome": str(self.target)}
             values = {name: self.values[name] for name in _EVIDENCE if name in self.values}
-            told = Change(self.message_id, None, "outcome-late", self.at, detail, values)
-            return replace(told, sources=frozenset({Status.UNDELIVERED}))
+            behind_a_report = frozenset({Status.UNDELIVERED})
+            return Change(self.message_id, None, "outcome-late", self.at, detail, values, sources=behind_a_report)
         return None if self.sources is None else replace(self, values={}, sources=None)
 
 

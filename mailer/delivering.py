@@ -144,7 +144,7 @@ class Delivering:
                 finally:
                     self._journal.end()
                     self._done(mail)
-                    self._end(mail, self._time() - begun, followed=ahead.follows)
+                    self._see_ended(mail, self._time() - begun, ahead)
                 if aside:
                     await asyncio.sleep(_SPARE_PAUSE_SECONDS)
         finally:
@@ -216,11 +216,15 @@ class Delivering:
         same = current is not None and current.provider == mail.provider
         return same and self._shares.may_follow(mail.provider)
 
-    def _end(self, mail: Outgoing, seconds: float | None, *, followed: bool = False) -> None:
-        """One is not under way any more; those that waited for it are looked at again, unless its place is taken."""
-        if followed and seconds is not None:
+    def _see_ended(self, mail: Outgoing, seconds: float, ahead: _Ahead) -> None:
+        """It took so long; the mail behind it may keep its place."""
+        if ahead.follows:
             self._shares.go_on(mail.provider, seconds)
-            return
+        else:
+            self._end(mail, seconds)
+
+    def _end(self, mail: Outgoing, seconds: float | None) -> None:
+        """One is not under way any more; those that waited for it are looked at again."""
         self._shares.end(mail.provider, seconds)
         self._release()
 

@@ -62,7 +62,7 @@ class Pacing:
 
     def provider(self, address: str) -> str:
         """The name of the group that an address is of."""
-        return self._group(address.rpartition("@")[2].lower()).name
+        return self._group(_domain(address)).name
 
     def endings(self, providers: Set[str]) -> Sequence[str]:
         """How addresses of these groups end: what is configured has its subdomains with it."""
@@ -122,7 +122,7 @@ class Pacing:
         """A provider asks for patience, for `wait` where it says so: until when nothing goes to it."""
         state = self._state(address)
         if state is None:
-            destination = self._group(address.rpartition("@")[2].lower())
+            destination = self._group(_domain(address))
             state = self._states[destination.name] = _State(destination)
         known = state.held_until or now
         if known <= now:
@@ -189,6 +189,10 @@ class PacedPolicy:
         if not isinstance(decision, Claim):
             return decision
         return self._pacing.ask(candidate.message, now) or decision
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
 
 
 def _take_token(state: _State, rate: float, now: datetime, *, urgent: bool) -> bool:

@@ -37,8 +37,6 @@ _LONGEST_WAIT_SECONDS = 30.0
 _SHORTEST_WAIT_SECONDS = 0.02
 _NEXT_LOOK_SECONDS = 0.05
 """News may come with every commit; so much later it is worth looking again for what is urgent."""
-
-
 _LATE_COMMIT_SECONDS = 10.0
 """So long after a connection broke a server may still find a commit in what it received."""
 
