@@ -20,7 +20,7 @@ from core.ending import end
 
 log = structlog.get_logger("scheduler")
 
-_LONGEST_WAIT_SECONDS = 30
+_LONGEST_WAIT_SECONDS = 10
 _NEXT_LOOK_SECONDS = 2.0
 _JOB = "tick"
 

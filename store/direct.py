@@ -65,7 +65,7 @@ class DirectConnection:
     """
 
     def __init__(self, db: Database) -> None:
-        self._dsn = db.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._dsn = db.dsn
         self._conversation: _Conversation | None = None
         self._turn = asyncio.Lock()
 

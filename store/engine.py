@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import orjson
 from psycopg.pq import ConnStatus
-from sqlalchemy import event, func, make_url, text
+from sqlalchemy import URL, event, func, make_url, text
 from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -28,6 +28,16 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "secure_delete=ON",  # erased secrets leave no bytes behind
 )
+_NOTICE_DEATH = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "20000",
+}
+"""libpq's, seconds and ms: a server that vanished without a word is an error after some 20 s, not after a quarter of an
+hour; only its machine is asked, so that a statement may take as long as it likes."""
+
 _NOTIFY = text("NOTIFY todoke")
 _NOTIFIED = "todoke_notified"
 
@@ -55,8 +65,9 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
-        self.sqlite = self.url.get_backend_name() == "sqlite"
+        found = make_url(url)
+        self.sqlite = found.get_backend_name() == "sqlite"
+        self.url = found if self.sqlite else _noticing_death(found)
         self.engine = self._sqlite_engine() if self.sqlite else self._postgresql_engine()
         # SQLite's reading transactions see one state of the file anyhow; PostgreSQL's have to be told to.
         self._snapshots = self.engine if self.sqlite else self.engine.execution_options(isolation_level=_SNAPSHOT)
@@ -64,6 +75,11 @@ class Database:
         self._one_go = OneGo(self.url.database or ":memory:", _PRAGMAS)
         self._waiters: set[asyncio.Event] = set()
         self._waking: set[AsyncConnection] = set()
+
+    @property
+    def dsn(self) -> str:
+        """PostgreSQL's address for connections past SQLAlchemy, with its password."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     @property
     def file(self) -> Path | None:
@@ -153,6 +169,11 @@ class Database:
         """Give all connections back."""
         await self._one_go.close()
         await self.engine.dispose()
+
+
+def _noticing_death(url: URL) -> URL:
+    """What the address says itself goes first."""
+    return url.update_query_dict({name: value for name, value in _NOTICE_DEATH.items() if name not in url.query})
 
 
 def notifies(conn: AsyncConnection) -> None:

@@ -1,6 +1,7 @@
 """The right to tick: one scheduler at a time, by an advisory lock on a PostgreSQL connection of its own.
 
-The lock goes with the connection, so that whoever dies leaves the seat to the next one.
+The lock goes with the connection, so that whoever dies leaves the seat to the next one; whoever holds it without a word
+for half a minute loses it, too (PostgreSQL 14 and newer): a process that was stopped, or that hangs.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ _UNLOCK = "SELECT pg_advisory_unlock(7031002)"
 _NOTICE_DEATH = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 """A machine that vanished holds the lock for some ten seconds, and not for hours."""
 
+_NOTICE_SILENCE = "SET idle_session_timeout = {:.0f}"
+_KNOWS_SILENCE = 140000
+_SILENCE_SECONDS = 30.0
+"""Three times as long as scheduler.ticker goes without a tick, each of which asks for the seat."""
+
 _LEAVE_SECONDS = 2.0
 """How long a server may take to free the seat of a scheduler that ends: the end of the connection frees it, too."""
 
@@ -28,8 +34,9 @@ _LEAVE_SECONDS = 2.0
 class Seat:
     """Held by one scheduler of all. SQLite is for one process, which always holds it."""
 
-    def __init__(self, db: Database) -> None:
-        self._dsn = None if db.sqlite else db.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    def __init__(self, db: Database, silence_seconds: float = _SILENCE_SECONDS) -> None:
+        self._silence = silence_seconds
+        self._dsn = None if db.sqlite else db.dsn
         self._conn: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
         self._ours = False
 
@@ -46,6 +53,8 @@ class Seat:
     async def _take(self, dsn: str) -> bool:
         if self._conn is None:
             self._conn = await psycopg.AsyncConnection.connect(dsn, autocommit=True, options=_NOTICE_DEATH)
+            if self._conn.info.server_version >= _KNOWS_SILENCE:
+                await self._conn.execute(_NOTICE_SILENCE.format(self._silence * 1000))
         row = await (await self._conn.execute("SELECT true" if self._ours else _LOCK)).fetchone()
         had, self._ours = self._ours, row is not None and bool(row[0])
         if self._ours and not had:

@@ -39,8 +39,7 @@ async def _watch_sqlite(db: Database) -> None:
 
 
 async def _listen(db: Database) -> None:
-    dsn = db.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn:
+    async with await psycopg.AsyncConnection.connect(db.dsn, autocommit=True) as conn:
         await conn.execute("LISTEN todoke")
         db.wake()  # what was committed while nobody listened
         async for _ in conn.notifies():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import make_url, select, text
 from sqlalchemy.exc import IntegrityError
 
 from store.engine import NOTIFYING, Database, notifies
@@ -123,6 +123,22 @@ async def test_a_connection_that_the_server_ended_meanwhile_is_replaced_unnotice
         assert (await conn.execute(pid)).scalar_one() != before
     await database.close()
     await other.close()
+
+
+async def test_a_server_that_vanished_is_noticed_by_every_kind_of_connection(postgres_url: str) -> None:
+    """By the kernel, which tells after the time-outs that it was given; an address with its own keeps them."""
+    own = make_url(postgres_url).update_query_dict({"tcp_user_timeout": "7000"}).render_as_string(hide_password=False)
+    for url, expected in ((postgres_url, "20000"), (own, "7000")):
+        database = Database(url)
+        async with database.read() as conn:
+            pooled = (await conn.get_raw_connection()).driver_connection
+            assert pooled is not None
+            found = [pooled.info.get_parameters()]
+        async with await psycopg.AsyncConnection.connect(database.dsn) as direct:
+            found.append(direct.info.get_parameters())
+        assert [one["tcp_user_timeout"] for one in found] == [expected, expected]
+        assert [one["keepalives_idle"] for one in found] == ["10", "10"]
+        await database.close()
 
 
 async def test_a_notice_that_was_taken_back_does_not_stand_for_the_next(postgres_url: str) -> None:

@@ -70,6 +70,19 @@ async def test_a_seat_goes_with_the_connection_of_whoever_dies(postgres_room: An
     await first.leave()
 
 
+async def test_who_holds_the_seat_without_a_word_loses_it(postgres_room: Any) -> None:
+    silent, next_one = Seat(postgres_room.db, silence_seconds=0.05), Seat(postgres_room.db)
+    assert await silent.held()
+    async with asyncio.timeout(30):
+        while not await next_one.held():
+            pass
+    with pytest.raises(psycopg.Error):
+        await silent.held()
+    assert not await silent.held()
+    await silent.leave()
+    await next_one.leave()
+
+
 async def test_the_one_process_of_sqlite_always_ticks(sqlite_url: str) -> None:
     db = Database(sqlite_url)
     assert await Seat(db).held()
