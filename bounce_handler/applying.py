@@ -16,6 +16,7 @@ from bounce_handler.parsing import parse
 from bounce_handler.storable import storable
 from core.clock import Clock
 from core.reports import Correlation, Judge, KeptReport, ReadReport, ReportType, Verdict
+from core.trouble import Trouble
 
 log = structlog.get_logger("bounces")
 
@@ -66,6 +67,7 @@ class ReportApplier:
         woken: Callable[[], AbstractAsyncContextManager[asyncio.Event]],
     ) -> None:
         """Apply whatever is kept, and whatever comes, until `stop` is set; the transaction under way is finished."""
+        trouble = Trouble(log, "could not apply reports", "applies reports again")
         async with woken() as wake:
             while not stop.is_set():
                 wake.clear()
@@ -73,8 +75,10 @@ class ReportApplier:
                     settled = await self.apply_waiting()
                     pause = self._settings.linger if settled else await self._pause()
                 except Exception:
-                    log.exception("could not apply reports; trying again")
+                    trouble.met()
                     settled, pause = 0, self._settings.trouble_pause
+                else:
+                    trouble.passed()
                 if settled < self._settings.batch:
                     await _rest(pause, [stop] if settled else [stop, wake])
 

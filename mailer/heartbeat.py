@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from core.trouble import Trouble
 from core.unbroken import unbroken
 from mailer.insisting import insist
 
@@ -60,10 +61,11 @@ class Heartbeat:
         self._seconds = seconds
         self._share = share
         self._deaths = 0
+        self._trouble = Trouble(log.bind(sender=name), "could not beat", "beats again")
 
     async def start(self) -> None:
         """Become known, as soon as the database takes it."""
-        await insist(lambda: self._leases.enter(self.lease), "could not enter", self._seconds, sender=self.lease)
+        await insist(lambda: self._leases.enter(self.lease), self._trouble, self._seconds)
 
     async def run(self) -> None:
         """Beat until cancelled, and look after what dead senders left."""
@@ -71,7 +73,9 @@ class Heartbeat:
             try:
                 await unbroken(self.beat())
             except Exception:
-                log.exception("could not beat; trying again", sender=self.lease)
+                self._trouble.met()
+            else:
+                self._trouble.passed()
             await asyncio.sleep(self._seconds)
 
     async def beat(self) -> None:

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import structlog
-
+from core.trouble import Trouble
 from core.unbroken import unbroken
-
-log = structlog.get_logger("mailer")
 
 T = TypeVar("T")
 
 
-async def insist(work: Callable[[], Awaitable[T]], failed: str, pause: float, **about: Any) -> T:
-    """What `work` gives, once it succeeds.
-
-    After each failure, which is logged as `failed` with what it is `about`, `pause` seconds pass.
-    """
+async def insist(work: Callable[[], Awaitable[T]], trouble: Trouble, pause: float) -> T:
+    """What `work` gives, once it succeeds. After each failure, which is the `trouble`, `pause` seconds pass."""
     while True:
         try:
-            return await unbroken(work())
+            done = await unbroken(work())
         except Exception:
-            log.exception(f"{failed}; trying again", **about)
+            trouble.met()
             await asyncio.sleep(pause)
+        else:
+            trouble.passed()
+            return done

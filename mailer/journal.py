@@ -10,8 +10,13 @@ from functools import partial
 from itertools import count
 from typing import Protocol, TypeVar
 
+import structlog
+
 from core.messages import Change, Noted, Receipt, Result, Taken
+from core.trouble import Trouble
 from mailer.insisting import insist
+
+log = structlog.get_logger("mailer")
 
 _T = TypeVar("_T")
 
@@ -74,6 +79,7 @@ class Journal:
     def __init__(self, records: Records, trouble_pause: float) -> None:
         self._records = records
         self._trouble_pause = trouble_pause
+        self._trouble = Trouble(log, "could not record", "records again")
         self._waiting: list[_Waiting] = []
         self._marks = 0
         self._busy = 0
@@ -218,7 +224,7 @@ class Journal:
 
     async def _insist(self, write: Callable[[], Awaitable[_T]]) -> _T:
         """What happened on the wire must not be forgotten."""
-        return await insist(write, "could not record", self._trouble_pause)
+        return await insist(write, self._trouble, self._trouble_pause)
 
 
 def _settle(marked: asyncio.Future[bool], result: bool) -> None:

@@ -18,6 +18,7 @@ from core.messages import Change, Message
 from core.reports import Reason
 from core.retry import REPAIR_PAUSE
 from core.return_path import ReturnPaths
+from core.trouble import Trouble
 from core.unbroken import unbroken
 from mailer.compose import Envelope, compose
 from mailer.delivering import Delivering
@@ -164,6 +165,7 @@ class Sender:
         """
         pace = Pace(self._settings.connections, asyncio.get_running_loop().time)
         wanted = self._delivering.wanted
+        trouble = Trouble(log, "could not claim", "claims again")
         async with self._woken() as woken:
             while True:
                 await _first_of(wanted, woken)
@@ -176,8 +178,10 @@ class Sender:
                     elif not await self._fill(pace):
                         await _wait(woken, await self._pause())
                 except Exception:
-                    log.exception("could not claim; trying again")
+                    trouble.met()
                     await _wait(woken, self._settings.trouble_pause)
+                else:
+                    trouble.passed()
 
     async def _fill(self, pace: Pace) -> int:
         limit = pace.limit()

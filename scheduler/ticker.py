@@ -17,6 +17,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from core.clock import Clock
 from core.ending import end
+from core.trouble import Trouble
 
 log = structlog.get_logger("scheduler")
 
@@ -57,7 +58,8 @@ class Ticker:
     ) -> None:
         self._chores = chores
         self._seat = seat
-        self._seated = self._troubled = False
+        self._seated = False
+        self._trouble = Trouble(log, "a tick failed", "ticks succeed again")
         self._clock = clock
         self._woken = woken
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -90,9 +92,8 @@ class Ticker:
 
     async def tick(self) -> None:
         """Do what is due, and come back when the next thing is."""
-        if await self._insist(self._tick) and self._troubled:
-            self._troubled = False
-            log.info("ticks succeed again")
+        if await self._insist(self._tick):
+            self._trouble.passed()
 
     async def _tick(self) -> None:
         self._seated = await self._seat.held()
@@ -103,13 +104,11 @@ class Ticker:
         await self._arm()
 
     async def _insist(self, work: Callable[[], Awaitable[None]]) -> bool:
-        """Whether it succeeded; else a tick comes soon. Told once, until a tick succeeds."""
+        """Whether it succeeded; else a tick comes soon."""
         try:
             await work()
         except Exception:
-            if not self._troubled:
-                log.exception("a tick failed; the next one tries again")
-            self._troubled = True
+            self._trouble.met()
             self._come_back(_NEXT_LOOK_SECONDS)
             return False
         return True

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 from sqlalchemy import func, null, select
 
+from core.trouble import Trouble
 from store.engine import Database
 from store.reading import AnyRow
 from store.tables import events, institutions, messages
@@ -84,17 +85,15 @@ class Happenings:
             return (await conn.execute(select(func.max(events.c.id)))).scalar_one() or 0
 
     async def _look(self) -> None:
-        troubled = False
+        trouble = Trouble(log, "could not look for news", "looks for news again")
         while True:
             await asyncio.sleep(self._pause)
             try:
                 await self._tell(await self._since())
             except Exception:
-                if not troubled:
-                    log.exception("could not look for news; trying again")
-                troubled = True
+                trouble.met()
             else:
-                troubled = False
+                trouble.passed()
 
     async def _since(self) -> list[AnyRow]:
         query = (

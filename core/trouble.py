@@ -1,0 +1,54 @@
+"""Work that fails and is tried again: told when that begins, once a minute as long as it lasts, and when it is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+_EVERY_SECONDS = 60.0
+
+
+class Log(Protocol):
+    """Where it is told."""
+
+    def exception(self, event: str, **about: Any) -> Any:
+        """An error, with the traceback of what is being handled."""
+
+    def warning(self, event: str, **about: Any) -> Any:
+        """What lasts."""
+
+    def info(self, event: str, **about: Any) -> Any:
+        """What is well."""
+
+
+class Trouble:
+    """One kind of it: `failed` says what did not succeed, `over` that it does again.
+
+    An outage of an hour would else be told in thousands of tracebacks. `time` gives seconds of any steady clock.
+    """
+
+    def __init__(self, log: Log, failed: str, over: str, time: Callable[[], float] = time.monotonic) -> None:
+        self._log, self._failed, self._over, self._time = log, failed, over, time
+        self._since = self._told = 0.0
+        self._times = 0
+
+    def met(self, **about: Any) -> None:
+        """It failed; to be called while the exception is handled."""
+        now = self._time()
+        if not self._times:
+            self._since = self._told = now
+            self._log.exception(f"{self._failed}; trying again", **about)
+        elif now - self._told >= _EVERY_SECONDS:
+            self._told = now
+            self._log.warning(f"{self._failed}; still trying", exc_info=True, **self._so_far(now), **about)
+        self._times += 1
+
+    def passed(self) -> None:
+        """It succeeded."""
+        if self._times:
+            self._log.info(self._over, **self._so_far(self._time()))
+            self._times = 0
+
+    def _so_far(self, now: float) -> dict[str, int]:
+        return {"seconds": round(now - self._since), "times": self._times}
