@@ -28,6 +28,7 @@ class PostOffice:
     folder: Path
     database_url: str
     smtp_port: int = 25
+    tuned: bool = True
 
     def fill(self, mail: Mail, count: int) -> int:
         """Make its tables and queue mails; what one of them weighs on the wire."""
@@ -49,7 +50,7 @@ class PostOffice:
     @contextlib.contextmanager
     def sending(self, processes: int) -> Iterator[list[Popen[str]]]:
         """Its command, which makes processes of its own."""
-        command = peers.command(_SCRIPT, "send", str(processes))
+        command = peers.command(_SCRIPT, "send" if self.tuned else "send-untuned", str(processes))
         with running(command, log=self.folder / "post-office.log", env=self._environment()) as child:
             yield [child]
 

@@ -2,6 +2,7 @@
 
 `fill`: JSON on stdin {"subject", "text", "html", "sender", "count"}; prints {"octets"}, what one mail weighs.
 `send PROCESSES`: the command `send_queued_mail --processes PROCESSES`.
+`send-untuned PROCESSES`: the same, with its own defaults for batches and threads.
 
 The database and the relay come from the variables BENCH_DATABASE and BENCH_SMTP_PORT.
 """
@@ -19,14 +20,14 @@ from django.conf import settings
 from django.core.management import call_command
 
 BATCH_SIZE = 1000
-THREADS = 5
+TUNED = {"BATCH_SIZE": BATCH_SIZE, "THREADS_PER_PROCESS": 5}
 # Of batches of 100, 1,000 and 5,000 with 2, 5 and 10 threads the fastest here, with one process and with two.
 
 FAMILY_NAMES = ("田中", "佐々木", "鈴木", "長谷川", "伊藤", "小山田")
 PLACES = ("周南みなと病院", "山口中央医院", "下関港薬局", "宇部新川病院", "萩城下医院", "岩国錦薬局")
 
 
-def configure() -> None:
+def configure(tuning: dict[str, int]) -> None:
     """As its documentation advises for a bulk sender: one relay, PostgreSQL, every success logged."""
     url = urlsplit(os.environ["BENCH_DATABASE"])
     settings.configure(
@@ -46,7 +47,7 @@ def configure() -> None:
         EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
         EMAIL_HOST="127.0.0.1",
         EMAIL_PORT=int(os.environ["BENCH_SMTP_PORT"]),
-        POST_OFFICE={"BATCH_SIZE": BATCH_SIZE, "THREADS_PER_PROCESS": THREADS, "LOG_LEVEL": 2},
+        POST_OFFICE={"LOG_LEVEL": 2, **tuning},
         USE_TZ=True,
     )
     django.setup()
@@ -87,7 +88,7 @@ def queued(number: int, template: object, sender: str) -> dict[str, Any]:
 
 def main() -> None:
     """Run one of the two commands."""
-    configure()
+    configure({} if sys.argv[1] == "send-untuned" else TUNED)
     if sys.argv[1] == "fill":
         print(json.dumps(fill(json.load(sys.stdin))))
     else:

@@ -57,6 +57,8 @@ class _Rates:
 
     ours: dict[int, list[Drained]] = field(default_factory=lambda: {count: [] for count in PROCESSES})
     theirs: dict[int, list[Drained]] = field(default_factory=lambda: {count: [] for count in PROCESSES})
+    untuned: list[Drained] = field(default_factory=list)
+    """The peer with its own defaults, with as many processes as there are at most."""
     ceiling: list[float] = field(default_factory=list)
 
 
@@ -91,6 +93,7 @@ class _OnPostgres:
                 for processes in PROCESSES:
                     rates.ours[processes].append(self._ours(instance, ours, processes))
                     rates.theirs[processes].append(self._theirs(peer, theirs, processes))
+                rates.untuned.append(self._theirs(replace(peer, tuned=False), theirs, PROCESSES[-1]))
         return weights, rates
 
     def _ours(self, instance: Instance, template: str, processes: int) -> Drained:
@@ -118,6 +121,8 @@ class _OnPostgres:
             theirs = _add(section, "django-post-office", processes, rates.theirs[processes])
             section.compare(f"todoke / django-post-office, {_shown(processes)}", ours, theirs)
             section.compare(f"todoke / smtp-source, {_shown(processes)}", ours, top)
+        untuned = _add(section, "django-post-office as it comes", processes, rates.untuned)
+        section.compare(f"todoke / django-post-office as it comes, {_shown(processes)}", ours, untuned)
         return section
 
 
