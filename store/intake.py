@@ -111,6 +111,7 @@ class Known:
 
 async def known(conn: AsyncConnection, batch: Sequence[Job], job_ids: Collection[str]) -> Known:
     """Everything that a batch's decisions depend on."""
+    await _hold_pre_checks(conn, {job.application.id for job in batch if job.application and job.kind is Kind.GUIDE})
     placed = [job for job in batch if job.institution]
     given = {
         _APPLICATIONS: {job.application.id for job in batch if job.application},
@@ -127,6 +128,16 @@ async def known(conn: AsyncConnection, batch: Sequence[Job], job_ids: Collection
         conn, {job.institution.code for job in placed if job.institution and job.kind is Kind.REMINDER}, found
     )
     return found
+
+
+async def _hold_pre_checks(conn: AsyncConnection, application_ids: Collection[str]) -> None:
+    """What guides posted by themselves wait for must not end before these are there: nobody would ask their gate.
+
+    SQLite's writers queue up anyhow.
+    """
+    if application_ids and not is_sqlite(conn):
+        of_these = among(conn, messages.c.application_id, application_ids), messages.c.kind == Kind.PRE_CHECK
+        await conn.execute(select(messages.c.id).where(*of_these).order_by(messages.c.id).with_for_update(read=True))
 
 
 _APPLICATIONS, _INSTITUTIONS, _ADDRESSES, _JOBS = "application_ids", "institution_codes", "email_keys", "job_ids"
