@@ -27,6 +27,7 @@ from mailer.outcomes import (
 from mailer.outgoing import Outgoing
 from mailer.pacing import Pacing
 from mailer.patience import asked_wait, slows
+from mailer.reserve import Reserve
 from mailer.shares import Shares
 from mailer.signing import Signer
 from mailer.tally import Tally
@@ -81,6 +82,8 @@ class Delivering:
         self._shares: Shares[Outgoing] = Shares(
             len(connections), patience, pacing.connections, attrgetter("urgent"), self._time
         )
+        self._reserve: Reserve[Outgoing] = Reserve(len(connections), self._shares)
+        self._aheads: list[_Ahead] = []
         self._second_look = Alarm(self._look_again)
         self._undelivered, self._unrecorded = Tally(), Tally()
         self._idle = 0
@@ -105,7 +108,7 @@ class Delivering:
         while not self._queue.empty():
             self._queue.get_nowait()
             self._undelivered.down()
-        self._undelivered.down(self._shares.forget())
+        self._undelivered.down(self._shares.forget() + self._reserve.forget())
 
     async def finished(self) -> None:
         """Wait until all that was put is delivered and recorded."""
@@ -134,9 +137,10 @@ class Delivering:
     async def work(self, connection: Connection) -> None:
         """Deliver over one connection until cancelled."""
         ahead = _Ahead(self)
+        self._aheads.append(ahead)
         try:
             while True:
-                mail = ahead.current = ahead.taken() or await self._next()
+                mail = ahead.current = ahead.taken() or await self._next(ahead)
                 self._journal.begin()
                 begun = self._time()
                 try:
@@ -152,20 +156,20 @@ class Delivering:
             self._second_look.end()
             await connection.close()
 
-    async def _next(self) -> Outgoing:
+    async def _next(self, ahead: _Ahead) -> Outgoing:
         while True:
             self._idle += 1
             try:
                 mail = await self._queue.get()
             finally:
                 self._idle -= 1
-            if self._admitted(mail):
+            if self._admitted(mail, ahead):
                 return mail
 
-    def next_behind(self, current: Outgoing) -> Outgoing | None:
+    def next_behind(self, ahead: _Ahead, current: Outgoing) -> Outgoing | None:
         """A mail that may go behind another over the same connection, where no other connection is free for it."""
         while (mail := self._next_at_once(current)) is not None:
-            if self._admitted(mail, behind=current):
+            if self._admitted(mail, ahead, behind=current):
                 return mail
         return None
 
@@ -174,14 +178,17 @@ class Delivering:
             return self._shares.behind(current.provider)
         return self._queue.get_nowait()
 
-    def give_back(self, mail: Outgoing, *, behind: Outgoing) -> None:
-        """It has not begun after all, and any connection may have it."""
+    def give_back(self, mail: Outgoing, *, behind: Outgoing | None) -> None:
+        """It has not begun after all, and any connection may have it.
+
+        It has a place of its own, unless it shares that of a mail before it which is still under way.
+        """
         self._queue.put_first(mail)
-        if mail.provider != behind.provider:
+        if behind is None or mail.provider != behind.provider:
             self._end(mail, None)
 
-    def _admitted(self, mail: Outgoing, *, behind: Outgoing | None = None) -> bool:
-        """Whether a mail goes now; if not, it is seen to here.
+    def _admitted(self, mail: Outgoing, ahead: _Ahead, *, behind: Outgoing | None = None) -> bool:
+        """Whether a mail goes now over the connection that is free, or will be; if not, it is seen to here.
 
         One that follows another to the same provider takes no connection from others.
         """
@@ -193,7 +200,12 @@ class Delivering:
             self.record(given_back(message, mail.lease, now), mail.lease)
         elif wait is not None:
             self.record(postponed(message, wait, mail.lease, now), mail.lease)
-        elif self._follows(mail, behind) or self._shares.begin(mail.provider):
+        elif self._follows(mail, behind):
+            return True
+        elif not self._reserve.admits(mail.provider, self._holding(but=ahead), urgent=mail.urgent):
+            self._set_aside(mail)
+            return False
+        elif self._shares.begin(mail.provider):
             return True
         else:
             self._wait(mail)
@@ -206,11 +218,23 @@ class Delivering:
         self._pacing.done(mail.message)
         self._undelivered.down()
 
+    def _holding(self, but: _Ahead | None = None) -> list[str]:
+        """Whose mails the connections are busy with, apart from one connection."""
+        return [one.current.provider for one in self._aheads if one is not but and one.current is not None]
+
     def _wait(self, mail: Outgoing) -> None:
         """It waits for others to the same provider."""
-        if not self._shares.waiting:
-            self._second_look.set(self.patience)
+        self._look_again_later()
         self._shares.wait(mail.provider, mail)
+
+    def _set_aside(self, mail: Outgoing) -> None:
+        """It waits for mails to others that nobody knows as quick, either."""
+        self._look_again_later()
+        self._reserve.wait(mail)
+
+    def _look_again_later(self) -> None:
+        if not self._shares.waiting and not self._reserve.waiting:
+            self._second_look.set(self.patience)
 
     def _follows(self, mail: Outgoing, current: Outgoing | None) -> bool:
         same = current is not None and current.provider == mail.provider
@@ -218,7 +242,8 @@ class Delivering:
 
     def _see_ended(self, mail: Outgoing, seconds: float, ahead: _Ahead) -> None:
         """It took so long; the mail behind it may keep its place."""
-        if ahead.follows:
+        follows, ahead.current = ahead.follows, None
+        if follows:
             self._shares.go_on(mail.provider, seconds)
         else:
             self._end(mail, seconds)
@@ -229,8 +254,12 @@ class Delivering:
         self._release()
 
     def _release(self) -> None:
-        for mail in reversed(self._shares.released()):
+        released = [*self._shares.released(), *self._released_from_aside()]
+        for mail in reversed(released):
             self._queue.put_first(mail)
+
+    def _released_from_aside(self) -> Sequence[Outgoing]:
+        return self._reserve.released(self._holding()) if self._reserve.waiting else ()
 
     def _look_again(self) -> None:
         """Who is slow is known after a while, without anything happening."""
@@ -238,10 +267,12 @@ class Delivering:
         self._some_wait_for_slow = self._shares.soon() < self._shares.waiting
         if self._short_of_work():
             self.wanted.set()
-        if self._shares.waiting:
+        if self._shares.waiting or self._reserve.waiting:
             self._second_look.set(self.patience)
 
     def _short_of_work(self) -> bool:
+        if self._reserve.full:
+            return False
         waiting = self._shares.soon() if self._some_wait_for_slow else self._shares.waiting
         return self._queue.qsize() + waiting <= self.enough
 
@@ -329,7 +360,7 @@ class _Ahead:
 
     def take(self) -> Route | None:
         """The next mail's envelope, where there is one."""
-        self._mail = None if self.current is None else self._delivering.next_behind(self.current)
+        self._mail = None if self.current is None else self._delivering.next_behind(self, self.current)
         if self._mail is None:
             return None
         self._patience.set(self._delivering.patience)
@@ -347,5 +378,5 @@ class _Ahead:
 
     def _give_back(self) -> None:
         mail = self.taken()
-        if mail is not None and self.current is not None:
+        if mail is not None:
             self._delivering.give_back(mail, behind=self.current)

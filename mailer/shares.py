@@ -17,6 +17,10 @@ T = TypeVar("T")
 
 _QUICK_FOR = 10
 """For so many times the patience a relay counts as quick after it took a mail quickly; else no provider is to blame."""
+_QUICK_FOR_ALL = 60
+"""The same, where it is about many providers together: those that keep mails waiting leave few others their turn."""
+_REMEMBERED = 1000
+"""Providers to whom nothing is under way, and of whom it is known whether they are quick."""
 _AHEAD = 5
 """Mails of a slow provider that are worth keeping, for each connection that it may have."""
 
@@ -70,20 +74,20 @@ class Shares(Generic[T]):
         self._urgent = urgent
         self._time = time
         self._shares: dict[str, _Share[T]] = {}
+        self._known_slow: dict[str, bool] = {}  # of others; who was met last stands last
         self._quick_at = -math.inf
         self.waiting = 0
         """How many wait here."""
 
     def full(self, provider: str) -> bool:
         """Whether no more mails may be under way to a provider for now."""
-        share = self._shares.get(provider)
-        return share is not None and self._room(provider, share) <= 0
+        return self._room(provider, self._shares.get(provider) or self._new_share(provider)) <= 0
 
     def begin(self, provider: str) -> bool:
         """Whether a mail may go on its way now; else it has to wait."""
         share = self._shares.get(provider)
         if share is None:
-            share = self._shares[provider] = _Share(self._time())
+            share = self._shares[provider] = self._new_share(provider)
         if self._room(provider, share) <= 0:
             return False
         if not share.under_way:
@@ -122,6 +126,19 @@ class Shares(Generic[T]):
             self._learn(share, seconds)
         if not share.under_way and not share.waiting:
             del self._shares[provider]
+            self._remember(provider, share)
+
+    def proven(self, provider: str) -> bool:
+        """Whether a provider has shown to be quick, and nothing speaks against it now."""
+        share = self._shares.get(provider)
+        if share is None:
+            return self._known_slow.get(provider) is False
+        return share.slow is False and not self._is_slow(share)
+
+    def silent(self, provider: str) -> bool:
+        """Whether a provider keeps a mail waiting, while others do not."""
+        share = self._shares.get(provider)
+        return share is not None and self._is_slow(share) and self._somebody_is_quick(_QUICK_FOR_ALL)
 
     def released(self) -> Sequence[T]:
         """Those that waited and may be tried again now, in their order."""
@@ -164,6 +181,19 @@ class Shares(Generic[T]):
         if not share.slow:
             self._quick_at = share.since
 
+    def _new_share(self, provider: str) -> _Share[T]:
+        return _Share(self._time(), slow=self._known_slow.get(provider))
+
+    def _remember(self, provider: str, share: _Share[T]) -> None:
+        if share.slow is not None:
+            self._known_slow.pop(provider, None)
+            self._known_slow[provider] = share.slow
+            if len(self._known_slow) > _REMEMBERED:
+                del self._known_slow[next(iter(self._known_slow))]
+
+    def _somebody_is_quick(self, patiences: int) -> bool:
+        return self._time() - self._quick_at <= patiences * self._patience
+
     def _room(self, provider: str, share: _Share[T]) -> int:
         """How many more may be under way."""
         limit = self._limit(provider)
@@ -173,7 +203,7 @@ class Shares(Generic[T]):
     def _most(self, share: _Share[T]) -> int:
         if not self._is_slow(share):
             return self._new if share.slow is None else self._quick
-        if self._time() - self._quick_at > _QUICK_FOR * self._patience:
+        if not self._somebody_is_quick(_QUICK_FOR):
             return self._new
         others = (one for one in self._shares.values() if one is not share and self._is_slow(one))
         return min(self._slow, self._new - sum(min(one.under_way, self._slow) for one in others))

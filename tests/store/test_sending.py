@@ -613,6 +613,49 @@ class TestTrouble:
             await office.until(sent=silent + 65)
         assert Counter(relay.taken) == Counter(slow + others)
 
+    async def test_many_providers_that_do_not_answer_leave_codes_a_connection(
+        self, room: Any, relay: Relay, office: Office
+    ) -> None:
+        answering = asyncio.Event()
+        waiting: set[str] = set()
+
+        async def keep_silent(message_id: str, envelope: Envelope) -> None:
+            if envelope.rcpt_tos[0].endswith(".silent.example"):
+                waiting.add(message_id)
+                office.happened.set()
+                await answering.wait()
+
+        relay.at_data = keep_silent
+
+        def to(domain: str, **columns: Any) -> dict[str, Any]:
+            return room.row_of(Kind.REJECTION, email=f"soumu@{domain}", email_key=f"soumu@{domain}", **columns)
+
+        first = NOW - timedelta(minutes=1)
+        silent = [to(f"{number}.silent.example", ready_at=first) for number in range(40)]
+        quick = [to("quick.example") for _ in range(60)]
+        codes = [room.row_of(Kind.CODE, email="user@another.example") for _ in range(5)]
+
+        async def taken(rows: Sequence[dict[str, Any]]) -> bool:
+            return Counter(relay.taken) == Counter(row["id"] for row in rows)
+
+        async def many_wait() -> bool:
+            return len(waiting) >= 5
+
+        await room.add_rows(quick[:1])
+        async with office.open(office.sender(patience=1.0, connections=10)):
+            await office.until_true(lambda: taken(quick[:1]))
+            await room.add_rows(silent + quick[1:])
+            room.db.wake()
+            await office.until_true(many_wait)
+            await office.until_true(lambda: taken(quick))
+            await room.add_rows(codes)
+            room.db.wake()
+            await office.until_true(lambda: taken(quick + codes))
+            assert len(waiting) < 10
+            answering.set()
+            await office.until(sent=105)
+        assert await taken(silent + quick + codes)
+
     async def test_what_a_claim_took_long_after_it_failed_is_sent_once(
         self, room: Any, relay: Relay, office: Office
     ) -> None:

@@ -1,0 +1,65 @@
+"""Connections kept for urgent mails and for quick providers, while mails to others are kept waiting.
+
+A provider shows itself by the first mail it takes. Where one in ten is silent, and every mail is to another one, all
+connections of a sender would soon wait for such, each of whom keeps within its own share.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+from mailer.shares import Shares
+
+T = TypeVar("T")
+
+_KEPT, _KEPT_IN_TROUBLE = 0.1, 0.3
+"""Of all connections: as a rule, and once a provider keeps a mail waiting."""
+_MOST_ASIDE = 10
+"""Mails for each connection that are worth keeping, to find those to quick providers among them."""
+
+
+class Reserve(Generic[T]):
+    """Mails to providers that have not shown to be quick get a part of the connections; here wait those beyond it."""
+
+    def __init__(self, connections: int, shares: Shares[T]) -> None:
+        self._connections = connections
+        self._shares: Shares[Any] = shares
+        self._aside: deque[T] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait here."""
+        return len(self._aside)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more mails are wanted that might have to wait."""
+        return len(self._aside) >= self._connections * _MOST_ASIDE
+
+    def admits(self, provider: str, holding: Sequence[str], *, urgent: bool) -> bool:
+        """Whether a mail may have a connection, while mails to these hold the others."""
+        return urgent or self._shares.proven(provider) or self._room(holding) > 0
+
+    def wait(self, mail: T) -> None:
+        """Keep a mail until it is released."""
+        self._aside.append(mail)
+
+    def released(self, holding: Sequence[str]) -> Sequence[T]:
+        """Those that may be tried again, while mails to these hold connections, in their order."""
+        count = min(len(self._aside), max(0, self._room(holding)))
+        return [self._aside.popleft() for _ in range(count)]
+
+    def forget(self) -> int:
+        """Let go all that wait; how many they were."""
+        waiting = len(self._aside)
+        self._aside.clear()
+        return waiting
+
+    def _room(self, holding: Sequence[str]) -> int:
+        """How many more mails to providers that have not shown to be quick may have a connection."""
+        unproven = [provider for provider in holding if not self._shares.proven(provider)]
+        trouble = any(map(self._shares.silent, unproven))
+        kept = max(1, int(self._connections * _KEPT_IN_TROUBLE)) if trouble else int(self._connections * _KEPT)
+        return max(1, self._connections - kept) - len(unproven)
