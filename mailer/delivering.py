@@ -13,6 +13,7 @@ import structlog
 from core.clock import Clock
 from core.messages import Result
 from mailer.alarm import Alarm
+from mailer.at_mail import AtMail
 from mailer.gate import RelayGate
 from mailer.journal import Journal
 from mailer.outcomes import (
@@ -84,6 +85,7 @@ class Delivering:
         )
         self._reserve: Reserve[Outgoing] = Reserve(len(connections), self._shares)
         self._aheads: list[_Ahead] = []
+        self._at_mail = AtMail()
         self._second_look = Alarm(self._look_again)
         self._undelivered, self._unrecorded = Tally(), Tally()
         self._idle = 0
@@ -297,9 +299,11 @@ class Delivering:
             log.info("lease lost", message=mail.message.id)
             self._let_go(mail.message.id)
             return False
-        if not isinstance(outcome, Accepted) and of_the_relay(outcome):
+        if not isinstance(outcome, Accepted) and self._is_of_the_relay(mail, outcome):
             return self._stand_aside(mail, outcome)
         now = self._clock.now()
+        if isinstance(outcome, Accepted) or outcome.stage != "mail":
+            self._at_mail.passed()
         if not isinstance(outcome, Lost):
             self._gate.fine()
         if isinstance(outcome, Refused) and slows(outcome):
@@ -307,6 +311,16 @@ class Delivering:
             log.info("a provider asks for patience", message=mail.message.id, until=until.isoformat())
         self.record(result_of(mail.message, outcome, self._rules, mail.lease, now), mail.lease)
         return False
+
+    def _is_of_the_relay(self, mail: Outgoing, outcome: Refused | Lost) -> bool:
+        if of_the_relay(outcome):
+            return True
+        return outcome.stage == "mail" and self._at_mail.is_of_the_relay(mail.message.id, mail.route[0])
+
+    @property
+    def doubted_sender(self) -> str | None:
+        """An envelope's sender whom the relay has to take before it can be used again, where it takes none."""
+        return self._at_mail.sender
 
     def _stand_aside(self, mail: Outgoing, outcome: Refused | Lost) -> bool:
         """The mail waits for the relay; so do all others, unless another connection shows that the relay works."""

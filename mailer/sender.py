@@ -262,8 +262,11 @@ class Sender:
         return compose(self._renderer.render(message), envelope)
 
     async def _probe(self) -> str | None:
-        """What is wrong with the relay; a connection that stands is proof enough that it can be used."""
-        return None if self._delivering.connected() else await Connection(self._settings.relay).probe()
+        """What is wrong with the relay; a connection that stands is as a rule proof enough that it can be used."""
+        doubted = self._delivering.doubted_sender
+        if doubted is None and self._delivering.connected():
+            return None
+        return await Connection(self._settings.relay).probe(doubted)
 
 
 async def _until(stop: asyncio.Event, parts: Sequence[asyncio.Task[None]]) -> None:

@@ -98,15 +98,20 @@ class Connection:
         self._ahead = route
         return introduction
 
-    async def probe(self) -> str | None:
-        """Connect, greet and part: what went wrong, or None."""
+    async def probe(self, sender: str | None = None) -> str | None:
+        """Connect, greet, ask whether a mail of this envelope's sender is taken, and part: what went wrong, or None."""
         try:
-            await self._open()
-        except RelayTrouble as trouble:
+            wire = await self._open()
+            return None if sender is None else await self._ask_about(wire, sender)
+        except (RelayTrouble, WireError) as trouble:
             return str(trouble)
         finally:
             await self.close()
-        return None
+
+    async def _ask_about(self, wire: Wire, sender: str) -> str | None:
+        wire.write(Introduction(sender, "").commands["mail"])
+        reply = await wire.reply(self._settings.command_timeout)
+        return None if reply.code // 100 == 2 else f"{reply.code} {reply.text}"
 
     async def close(self) -> None:
         """Say QUIT where somebody still listens, and does not wait for a mail."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,16 +21,18 @@ from tests.store.test_sending import NOW, Office, Policy, Relay, fill
 
 
 class Strict(Relay):
-    """With a reply to MAIL."""
+    """With a reply to MAIL, or several in turn."""
 
     at_mail = "250 2.1.0 Ok"
+    in_turn: Iterator[str] | None = None
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if self.at_mail.startswith("2"):
+        reply = self.at_mail if self.in_turn is None else next(self.in_turn)
+        if reply.startswith("2"):
             envelope.mail_from = address
-        return self.at_mail
+        return reply
 
 
 class Port:
@@ -211,6 +214,71 @@ async def test_a_relay_that_greets_and_wants_a_login_raises_one_alarm(room: Any,
                 room.db.wake()
     assert (await room.row(mail)).attempts == 0
     assert len([entry for entry in logs if entry.get("alarm")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "own"),
+    [
+        ("421 4.3.2 shutting down", "deferred"),
+        ("452 4.3.1 no space", "deferred"),
+        ("553 5.7.1 not ours", "undelivered"),
+    ],
+)
+async def test_a_relay_that_takes_no_mail_of_ours_costs_five_of_them_something_and_raises_one_alarm(
+    room: Any, port: Port, office: Office, reply: str, own: str
+) -> None:
+    mails = await fill(room, 40)
+    port.relay.at_mail = reply
+
+    async def rows() -> list[Any]:
+        return [await room.row(mail) for mail in mails]
+
+    with capture_logs() as logs:
+        async with office.open():
+
+            async def alarmed() -> bool:
+                room.clock.leap_to(room.clock.now() + timedelta(seconds=1))
+                room.db.wake()
+                return any(entry.get("alarm") for entry in logs)
+
+            async def five_tried() -> bool:
+                return len([row for row in await rows() if row.attempts]) == 5
+
+            await eventually(alarmed)
+            await eventually(five_tried)
+            touched = [row for row in await rows() if row.attempts]
+            assert {(row.status, row.attempts) for row in touched} == {(own, 1)}
+            port.relay.at_mail = "250 2.1.0 Ok"
+
+            async def over() -> bool:
+                room.clock.leap_to(room.clock.now() + timedelta(minutes=2))
+                room.db.wake()
+                return not {row.status for row in await rows()} - {"sent", "undelivered"}
+
+            await eventually(over)
+    spared = set(mails) - {row.id for row in touched}
+    assert Counter(port.relay.taken) == Counter(spared if own == "undelivered" else mails)
+    assert {row.attempts for row in await rows() if row.id in spared} == {1}
+    assert [entry["event"] for entry in logs if entry.get("alarm")] == [
+        "the relay cannot be used; sending waits for it"
+    ]
+    assert [entry["event"] for entry in logs].count("the relay takes mails again") == 1
+
+
+async def test_a_refusal_at_mail_among_others_that_pass_is_the_mails_own(room: Any, port: Port, office: Office) -> None:
+    mails = await fill(room, 60)
+    port.relay.in_turn = itertools.cycle(["451 4.3.0 not now", "250 2.1.0 Ok", "250 2.1.0 Ok"])
+    with capture_logs() as logs:
+        async with office.open():
+
+            async def over() -> bool:
+                room.clock.leap_to(room.clock.now() + timedelta(minutes=2))
+                room.db.wake()
+                return await office.count() == {"sent": 60}
+
+            await eventually(over)
+    assert [entry for entry in logs if entry.get("alarm")] == []
+    assert {row.attempts for row in [await room.row(mail) for mail in mails]} >= {1, 2}
 
 
 async def test_the_senders_row_says_since_when_mails_wait(room: Any, port: Port, office: Office) -> None:
