@@ -25,7 +25,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "not-undelivered": (409, "このメールは不達ではありません"),
     "already-suppressed": (409, "このメールアドレスは既に送信停止となっています"),
     "nothing-to-cancel": (409, "取り消せるメールが残っていません"),
-    "reapply-instead": (409, "利用案内メールが不達のため、メールアドレスの変更ではなく再申請が必要です"),
+    "reapply-instead": (409, "メールが不達のため、メールアドレスの変更ではなく再申請が必要です"),
     "ambiguous-institution": (409, "同じ名称の報告機関が複数あります"),
     "already-requested": (409, "同じ変更後メールアドレスへの変更依頼を既に受け付けています"),
     "change-not-requested": (409, "この変更依頼は承認待ちではありません"),

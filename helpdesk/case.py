@@ -10,6 +10,9 @@ from helpdesk.facts import ApplicationFacts, InstitutionFacts, MessageFacts, Pre
 from helpdesk.standing import Reading, Standing, latest, read
 from helpdesk.vocabulary import Desk, Symptom
 
+NOBODY_READS_THE_MAIL = frozenset({Symptom.PERSON_LEFT, Symptom.CANNOT_VIEW})
+"""Asked of an account that was to be issued: an application that is still in review has no say (rules 79-81)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -69,4 +72,5 @@ def open_case(
     """Read the facts. Raises `WrongPrefecture` for the settings of another prefecture than the institution's."""
     if facts.prefecture is not None and prefecture.code != facts.prefecture:
         raise WrongPrefecture(facts.prefecture, prefecture.code)
-    return Case(facts, prefecture, today, read(facts), symptom, Desk.PREFECTURE, refused, issued_before)
+    reading = read(facts, past_review=symptom in NOBODY_READS_THE_MAIL)
+    return Case(facts, prefecture, today, reading, symptom, Desk.PREFECTURE, refused, issued_before)

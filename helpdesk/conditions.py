@@ -151,6 +151,7 @@ CONDITIONS: Mapping[str, Predicate] = {
     "issued-before": lambda case: case.issued_before,
     "newer-application": lambda case: case.reading.newer is not None,
     "newer-rejected": lambda case: case.reading.newer_rejected,
+    "newer-in-review": lambda case: case.reading.newer_in_review,
     "earlier-guide": lambda case: case.reading.earlier_guide is not None,
     "guide-link-expired": _guide_link_expired,
     "pharmacy": lambda case: case.facts.type is InstitutionType.PHARMACY,

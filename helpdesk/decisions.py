@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from core.kinds import Kind
-from helpdesk.case import Case
+from helpdesk.case import NOBODY_READS_THE_MAIL, Case
 from helpdesk.desks import desk_for
 from helpdesk.standing import Standing
 from helpdesk.vocabulary import Desk, ProcedureId, Symptom
@@ -65,16 +65,16 @@ _NOTHING_WILL_COME = frozenset(_NOT_ARRIVED) - {
 }
 """Making room in the mailbox alone helps nobody here."""
 
-_ABOUT_AN_ACCOUNT = (Symptom.LOST_GUIDE, Symptom.UNKNOWN_LOGIN_ID, Symptom.UNKNOWN_PASSWORD)
+_UNDELIVERED = (Standing.PRE_CHECK_UNDELIVERED, Standing.GUIDE_UNDELIVERED, Standing.GUIDE_MAILBOX_FULL)
+"""Only a new application brings an account that can be opened (rules 60, 73, 80, 108)."""
+
+_ABOUT_AN_ACCOUNT = frozenset({Symptom.LOST_GUIDE, Symptom.UNKNOWN_LOGIN_ID, Symptom.UNKNOWN_PASSWORD})
 
 _OVERRULED: Mapping[Symptom, Mapping[Standing, ProcedureId]] = {
     Symptom.NOT_ARRIVED: _NOT_ARRIVED,
     Symptom.MAILBOX_FULL: {standing: _NOT_ARRIVED[standing] for standing in _NOTHING_WILL_COME},
     **dict.fromkeys(_ABOUT_AN_ACCOUNT, _NO_USABLE_ACCOUNT),
-    **dict.fromkeys(
-        (Symptom.PERSON_LEFT, Symptom.CANNOT_VIEW),
-        dict.fromkeys((Standing.GUIDE_UNDELIVERED, Standing.GUIDE_MAILBOX_FULL), ProcedureId.REAPPLY),  # rules 73, 80
-    ),
+    **dict.fromkeys(NOBODY_READS_THE_MAIL, dict.fromkeys(_UNDELIVERED, ProcedureId.REAPPLY)),
 }
 
 
@@ -89,7 +89,7 @@ def choose(symptom: Symptom, case: Case) -> ProcedureId:
 
 def _asks_for_earlier_account(symptom: Symptom, case: Case) -> bool:
     """An earlier guide was sent: the account that came with it can still be opened."""
-    return symptom in _ABOUT_AN_ACCOUNT and case.reading.earlier_guide is not None
+    return symptom in _ABOUT_AN_ACCOUNT | NOBODY_READS_THE_MAIL and case.reading.earlier_guide is not None
 
 
 def _by_age(case: Case) -> ProcedureId:

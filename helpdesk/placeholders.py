@@ -127,6 +127,7 @@ _APPLIED = frozenset(
 )
 _PERIOD = frozenset({"period-known", "before-period", "in-period", "after-period"})
 _REPORTING = frozenset({"report-not-started", "report-in-progress", "report-reported"})
+_NEWER = frozenset({"newer-application", "newer-rejected", "newer-in-review"})
 _EARLIER = frozenset({"earlier-guide"})
 
 _BY_KIND = {name: placeholder for kind in Kind for name, placeholder in _message_placeholders(kind).items()}
@@ -148,7 +149,7 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
     "issued_until_on": Placeholder(_day(_issued_until), _APPLIED),
     "trouble_on": Placeholder(_day(lambda case: case.trouble_on), _APPLIED),
     "approved_on": Placeholder(_day(_approved_on), frozenset({"approved"})),
-    "newer_received_on": Placeholder(_day(_newer_received_on), frozenset({"newer-application", "newer-rejected"})),
+    "newer_received_on": Placeholder(_day(_newer_received_on), _NEWER),
     "earlier_guide_sent_on": Placeholder(_day(_earlier_guide_sent_on), _EARLIER),
     "earlier_guide_email": Placeholder(_earlier_guide_email, _EARLIER),
     "guide_expires_on": Placeholder(_day(_guide_expires_on), frozenset({"guide-link-expired"})),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import reduce
+from functools import partial, reduce
 
 from core.kinds import Account, Kind
 from core.messages import CancelReason
@@ -56,6 +56,11 @@ _YIELDS_TO: Mapping[Standing, frozenset[Standing]] = {
 }
 """A newer application that stands so tells less than an older one that stands so. Otherwise the newest decides."""
 
+_YIELDS_TO_PAST_REVIEW: Mapping[Standing, frozenset[Standing]] = {
+    **_YIELDS_TO,
+    Standing.IN_REVIEW: _NOT_CLOSED - {Standing.IN_REVIEW},
+}
+
 _SPENDING_REASONS = frozenset({CancelReason.pre_check(Status.EXPIRED), CancelReason.pre_check(Status.SUPPRESSED)})
 
 
@@ -69,22 +74,34 @@ class Reading:
     standing: Standing
     application: ApplicationFacts | None = None
     newer: ApplicationFacts | None = None
-    newer_rejected: bool = False
     earlier_guide: MessageFacts | None = None
 
+    @property
+    def newer_rejected(self) -> bool:
+        """Whether the newer application was rejected."""
+        return self.newer is not None and standing_of(self.newer) in _CLOSED - {Standing.WITHDRAWN}
 
-def read(facts: InstitutionFacts) -> Reading:
-    """The institution's standing: the newest application decides, unless an older one says more."""
+    @property
+    def newer_in_review(self) -> bool:
+        """Whether nothing was decided yet of the newer application."""
+        return self.newer is not None and standing_of(self.newer) is Standing.IN_REVIEW
+
+
+def read(facts: InstitutionFacts, *, past_review: bool = False) -> Reading:
+    """The institution's standing: the newest application decides, unless an older one says more.
+
+    `past_review` asks for what came of an application that was decided, where there is one.
+    """
     newest_first = sorted(facts.applications, key=lambda a: (a.received_on, a.created_at), reverse=True)
     if not newest_first:
         return Reading(Standing.NOTHING_KNOWN)
-    deciding = reduce(_of_more_weight, newest_first)
+    yields_to = _YIELDS_TO_PAST_REVIEW if past_review else _YIELDS_TO
+    deciding = reduce(partial(_of_more_weight, yields_to), newest_first)
     newer = newest_first[0] if newest_first[0] is not deciding else None
     return Reading(
         standing_of(deciding),
         deciding,
         newer,
-        newer is not None and standing_of(newer) in _CLOSED - {Standing.WITHDRAWN},
         _earlier_guide(newest_first, deciding),
     )
 
@@ -109,8 +126,10 @@ def latest(application: ApplicationFacts, kind: Kind) -> MessageFacts | None:
     return max(found, key=lambda message: message.created_at, default=None)
 
 
-def _of_more_weight(newer: ApplicationFacts, older: ApplicationFacts) -> ApplicationFacts:
-    yields = standing_of(older) in _YIELDS_TO.get(standing_of(newer), frozenset())
+def _of_more_weight(
+    yields_to: Mapping[Standing, frozenset[Standing]], newer: ApplicationFacts, older: ApplicationFacts
+) -> ApplicationFacts:
+    yields = standing_of(older) in yields_to.get(standing_of(newer), frozenset())
     return older if yields else newer
 
 

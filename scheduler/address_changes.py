@@ -173,8 +173,8 @@ class AddressChanges:
     async def request(self, reader: Reader, by: Actor) -> AnyRow:
         """Take a request; the same one again comes to the one on record while that is not done.
 
-        Refused with `reapply-instead` where the guide is 不達 (rule 108), `ambiguous-institution` where the name
-        fits several, `already-requested` where the same new address is to replace another one.
+        Refused with `reapply-instead` where pre-check or guide are 不達 (rules 60, 108), `ambiguous-institution` where
+        the name fits several, `already-requested` where the same new address is to replace another one.
         """
         asked = parse_request(reader, by.sight, self._carrier_domains)
         async with self._db.read() as conn:
@@ -214,7 +214,7 @@ class AddressChanges:
             raise CommandRefused(Problem("reapply-instead", extra={"procedure": procedure}))
 
     async def approve(self, change_id: str, by: Actor) -> AnyRow:
-        """The prefecture office agrees. Refused with `reapply-instead` where the guide has become 不達 meanwhile."""
+        """The prefecture office agrees. Refused with `reapply-instead` where one of them has become 不達 meanwhile."""
         async with self._db.read() as conn:
             change = await _record(conn, change_id, by.sight)
         if change.state == ChangeState.REQUESTED:

@@ -32,8 +32,9 @@ async def request_address_change(request: Request, who: MayChangeAddresses, serv
     """Take a request to change an institution's address. The same one again gets the answer of the one on record.
 
     Without `institution_code` the institution is looked up by its name in `prefecture`, whatever the width of its
-    letters; a prefecture office looks in its own. 409 `reapply-instead`, with the procedure, where the guide is 不達:
-    the way is a new application then. No mail on record takes the new address.
+    letters; a prefecture office looks in its own. 409 `reapply-instead`, with the procedure, where pre-check or
+    guide are 不達 and no earlier guide was sent: the way is a new application then. No mail on record takes the new
+    address.
     """
     reader = await read_object(request, services.max_body_bytes)
     row = await services.address_changes.request(reader, actor(who))

@@ -120,6 +120,49 @@ def test_the_account_of_an_earlier_guide_can_still_be_opened_after_a_newer_bounc
     assert answer(world, symptom, applied(world, PROBED, SENT), second).id == right
 
 
+UNPROBED = (Kind.PRE_CHECK, Status.UNDELIVERED, "userunknown")
+GATED = (Kind.GUIDE, Status.CANCELLED, "pre-check-undelivered")
+RECEIVED = (Kind.APPLICATION_COMPLETE, Status.SENT)
+NOBODY_READS = pytest.mark.parametrize("symptom", ["person-left", "cannot-view"])
+
+
+@NOBODY_READS
+@pytest.mark.parametrize("failed", [(PROBED, BOUNCED), (UNPROBED, GATED), (GATED,)])
+def test_an_application_in_review_brings_no_account_whose_address_could_be_changed(world, symptom, failed):
+    first = applied(world, *failed)
+    second = applied(world, RECEIVED, age=25, number=2, account=None)
+    procedure = answer(world, symptom, first, second)
+    assert procedure.id == "reapply"
+    assert "不達" in procedure.summary
+    assert any("12月26日（土）に、新しい申請を受け付けています" in step for step in procedure.steps)
+    assert answer(world, "not-arrived", first, second).id == "wait"
+
+
+@NOBODY_READS
+def test_a_newer_application_that_was_decided_counts_more_than_an_earlier_bounce(world, symptom):
+    first = applied(world, PROBED, BOUNCED)
+    review = applied(world, RECEIVED, age=28, number=3, account=None)
+    for newer in (
+        applied(world, PROBED, (Kind.GUIDE, Status.HELD), age=25, number=2),
+        applied(world, PROBED, SENT, age=25, number=2),
+        applied(world, age=25, number=2, account=Account.PERMITTED, decided_rule="no-mail-permitted"),
+    ):
+        assert answer(world, symptom, first, newer).id == "change-address"
+        assert answer(world, symptom, first, newer, review).id == "change-address"
+
+
+@NOBODY_READS
+@pytest.mark.parametrize("failed", [(PROBED, BOUNCED), (UNPROBED, GATED)])
+def test_the_account_of_an_earlier_guide_changes_its_address_after_a_newer_bounce(world, symptom, failed):
+    first = applied(world, PROBED, SENT)
+    second = applied(world, *failed, age=25, number=2)
+    review = applied(world, RECEIVED, age=28, number=3, account=None)
+    for history in ((first, second), (first, second, review)):
+        procedure = answer(world, symptom, *history)
+        assert procedure.id == "change-address"
+        assert any("以前の申請による" in step and "12月25日（金）" in step for step in procedure.steps)
+
+
 def test_a_decision_without_mail_after_a_guide_decides(world):
     first = applied(world, PROBED, SENT)
     second = applied(world, age=25, number=2, account=Account.PERMITTED, decided_rule="no-mail-permitted")

@@ -78,13 +78,14 @@ def nothing_will_come(state):
 
 def expected(symptom, state, age):
     address_dead = not_arrived(state, age) == "reapply" and not state.rejection
+    undelivered = Status.UNDELIVERED in (state.guide, state.pre_check) and state.guide is not Status.SENT
     full = state.guide is Status.UNDELIVERED and state.guide_reason == "mailboxfull"
     match symptom:
         case Symptom.NOT_ARRIVED:
             return not_arrived(state, age)
         case Symptom.MAILBOX_FULL if not full and nothing_will_come(state):
             return not_arrived(state, age)
-        case Symptom.PERSON_LEFT | Symptom.CANNOT_VIEW if state.guide is Status.UNDELIVERED:
+        case Symptom.PERSON_LEFT | Symptom.CANNOT_VIEW if undelivered:
             return "reapply"
         case Symptom.LOST_GUIDE | Symptom.UNKNOWN_LOGIN_ID | Symptom.UNKNOWN_PASSWORD if address_dead:
             return "reapply"

@@ -232,6 +232,37 @@ async def test_a_guide_that_failed_asks_for_a_new_application(api: Any, path: li
     assert (await api.get(URL))["items"] == []
 
 
+async def test_a_new_application_in_review_changes_nothing_of_a_guide_that_failed(api: Any) -> None:
+    pre_check, guide = await api.publish(api.job())
+    await api.send(pre_check["id"])
+    await api.move(guide["id"], Status.SENDING, Status.UNDELIVERED, **HARD)
+    api.later(days=1)
+    await api.publish(api.job(job_id="again", kind="application-complete", application__id="A-2", data={}))
+    await _asks_to_apply_anew(api)
+
+
+async def test_a_pre_check_that_failed_asks_for_a_new_application(api: Any) -> None:
+    [pre_check, _] = await api.publish(api.job())
+    await api.move(pre_check["id"], Status.SENDING, Status.UNDELIVERED, **HARD)
+    await _asks_to_apply_anew(api)
+
+
+async def _asks_to_apply_anew(api: Any) -> None:
+    answer = await ask(api)
+    assert (answer.status_code, problem(answer)) == (409, "reapply-instead")
+    for symptom in ("person-left", "cannot-view"):
+        told = await api.get("/v1/advice", params={"institution_code": "3510012345", "symptom": symptom})
+        assert told["id"] == answer.json()["procedure"]["id"] == "reapply"
+
+
+async def test_the_account_of_an_earlier_guide_can_change_its_address(known: Any) -> None:
+    known.later(days=1)
+    again = known.job(job_id="again", application__id="A-3", application__received_on="2026-11-20")
+    [pre_check, _] = await known.publish(again)
+    await known.move(pre_check["id"], Status.SENDING, Status.UNDELIVERED, **HARD)
+    assert (await ask(known)).status_code == 202
+
+
 async def test_a_guide_that_fails_meanwhile_stops_the_approval(known: Any) -> None:
     change_id = await requested(known)
     [guide] = (await known.get("/v1/messages", params={"kind": "guide", "status": "sent"}))["items"]
