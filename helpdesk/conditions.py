@@ -115,7 +115,7 @@ def _in_period(case: Case) -> bool:
 
 
 def _no_last_year_data(case: Case) -> bool:
-    return case.facts.reporting is not None and case.facts.reporting.last_year_data is False
+    return case.facts.reporting is not None and not case.facts.reporting.last_year_data
 
 
 def _insurance_number_asked(case: Case) -> bool:

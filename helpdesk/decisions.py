@@ -105,11 +105,10 @@ def _by_reset_desk(case: Case) -> ProcedureId:
 
 
 def _by_period(case: Case) -> ProcedureId:
-    """Rules 70, 156: within the period the one cause left is that last year's data are missing."""
-    period, reporting = case.prefecture.period, case.facts.reporting
+    """Rules 70, 156: within the period the one cause left is that last year's data are missing, whatever was told."""
+    period = case.prefecture.period
     within = period is not None and period.start <= case.today <= period.end
-    has_last_year = reporting is not None and reporting.last_year_data is True
-    return ProcedureId.USE_NEW_REPORT if within and not has_last_year else ProcedureId.CHECK_PERIOD
+    return ProcedureId.USE_NEW_REPORT if within else ProcedureId.CHECK_PERIOD
 
 
 def _by_paper(case: Case) -> ProcedureId:

@@ -64,11 +64,11 @@ class ApplicationFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReportingFacts:
-    """The report of the current fiscal year. `last_year_data` is None where nobody said."""
+    """The report of the current fiscal year. `last_year_data` is True where nobody said."""
 
     status: ReportStatus
     as_of: datetime
-    last_year_data: bool | None = None
+    last_year_data: bool = True
 
 
 @dataclass(frozen=True, slots=True)

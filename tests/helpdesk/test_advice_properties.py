@@ -70,7 +70,7 @@ INSTITUTIONS = st.builds(
     known=st.booleans(),
     applications=st.lists(APPLICATIONS, max_size=4).map(tuple),
     messages=MAILS,
-    reporting=st.none() | st.builds(ReportingFacts, st.sampled_from(ReportStatus), MOMENTS, st.none() | st.booleans()),
+    reporting=st.none() | st.builds(ReportingFacts, st.sampled_from(ReportStatus), MOMENTS, st.booleans()),
 )
 PREFECTURES = st.builds(
     PrefectureFacts,

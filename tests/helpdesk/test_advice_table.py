@@ -185,16 +185,19 @@ def test_within_the_period_a_grey_button_means_that_last_years_data_are_missing(
     as_of = world.moment(world.period.start)
     inside, last_day = world.period.start + timedelta(days=3), world.period.end
     cases = {
-        (None, inside): "use-new-report",
+        (True, inside): "use-new-report",
         (False, last_day): "use-new-report",
-        (True, inside): "check-period",
         (False, last_day + timedelta(days=1)): "check-period",
         (False, world.period.start - timedelta(days=1)): "check-period",
     }
     for (last_year_data, today), right in cases.items():
         reporting = ReportingFacts(ReportStatus.NOT_STARTED, as_of, last_year_data)
         facts = world.institution(reporting=reporting)
-        assert advise(Symptom.REPORT_BUTTON_GREYED, facts, world.yamaguchi(), today).id == right
+        procedure = advise(Symptom.REPORT_BUTTON_GREYED, facts, world.yamaguchi(), today)
+        assert procedure.id == right
+        assert any("昨年度の報告データがG-MIS上に存在しない場合" in step for step in procedure.steps)
+    nobody_said = world.institution()
+    assert advise(Symptom.REPORT_BUTTON_GREYED, nobody_said, world.yamaguchi(), inside).id == "use-new-report"
     without_period = world.yamaguchi(period=None)
     assert advise(Symptom.REPORT_BUTTON_GREYED, world.institution(), without_period, inside).id == "check-period"
 

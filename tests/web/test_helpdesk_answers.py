@@ -110,6 +110,14 @@ async def test_advice_knows_the_report(api: Any) -> None:
     assert told["id"] == "press-report-button"
 
 
+async def test_a_grey_button_within_the_period_is_last_years_missing_data_whatever_the_report_said(api: Any) -> None:
+    report = {"institution": api.job()["institution"], "status": "not-started"}
+    assert (await api.ask(Role.PUBLISHER, "PUT", f"/v1/reports/2026/{CODE}", json=report)).status_code == 200
+    assert (await advice(api, "report-button-greyed"))["id"] == "check-period"
+    api.later(days=45)  # 8 January
+    assert (await advice(api, "report-button-greyed"))["id"] == "use-new-report"
+
+
 async def test_an_office_is_told_of_unknown_institutions_with_its_own_contact(api: Any) -> None:
     told = await api.get("/v1/advice?symptom=not-arrived&institution_code=35999", Role.PREFECTURE)
     assert told["contact"]["name"] == "山口県医療政策課"
