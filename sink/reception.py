@@ -144,8 +144,7 @@ class Reception:
             return self.refused(recipient.address, _rejection(simulation))
         if simulation.kind is None:
             return None
-        key = (transaction.sender, recipient.address, facts.message_id)
-        return await self._answer(simulation, recipient.address, key=key)
+        return await self._answer(simulation, recipient.address, key=(transaction.sender, recipient.address))
 
     async def _answer(self, simulation: Simulation, address: str, *, key: Hashable) -> Reply | None:
         match simulation.rule:

@@ -182,8 +182,8 @@ HELP: tuple[HelpEntry, ...] = (
     HelpEntry(
         "defer-<N>+…",
         "defer-2+a@example.jp",
-        "451 for the first N tries of each mail, then accepted",
-        "最初の N 回は一時エラー、その後受け付けます",
+        "451 for the first N tries from each envelope sender, then accepted",
+        "エンベロープ送信者ごとに最初の N 回は一時エラー、その後受け付けます",
     ),
     HelpEntry("full+…", "full+a@example.jp", "452 4.2.2 always", "常にメールボックス容量超過"),
     HelpEntry("slow-<SECONDS>+…", "slow-3+a@example.jp", "answers RCPT late", "応答を遅らせます"),

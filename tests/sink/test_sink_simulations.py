@@ -57,12 +57,21 @@ async def test_defer_counts_each_mail_to_an_address_by_itself(sink: Sink) -> Non
     assert (first, second) == (["451", "250"], ["451", "250"])
 
 
-async def test_a_limited_defer_counts_by_message_id(sink: Sink) -> None:
-    async def attempt(message_id: str) -> str:
-        raw = mail_bytes(kind="guide", message_id=message_id)
-        return (await send(sink, "guide.defer-1+x@example.jp", raw=raw))[-1][:3]
+async def test_a_limited_defer_counts_as_any_other_whatever_the_message_id(sink: Sink) -> None:
+    async def attempt(message_id: str, kind: str = "guide", sender: str = "v+1@b.jp") -> str:
+        raw = mail_bytes(kind=kind, message_id=message_id)
+        return (await send(sink, "guide.defer-2+x@example.jp", raw=raw, sender=sender))[-1][:3]
 
-    assert [await attempt(each) for each in ("1@x", "2@x", "1@x", "2@x")] == ["451", "451", "250", "250"]
+    assert [await attempt(each) for each in ("1@x", "2@x", "3@x", "1@x")] == ["451", "451", "250", "250"]
+    assert await attempt("1@x", sender="v+2@b.jp") == "451"
+
+
+async def test_a_limited_defer_counts_mails_of_its_kind_alone(sink: Sink) -> None:
+    async def attempt(kind: str) -> str:
+        return (await send(sink, "guide.defer-1+x@example.jp", raw=mail_bytes(kind=kind)))[-1][:3]
+
+    answers = [await attempt(kind) for kind in ("pre-check", "guide", "pre-check", "guide")]
+    assert answers == ["250", "451", "250", "250"]
 
 
 async def test_clearing_lets_defer_begin_anew(sink: Sink) -> None:
