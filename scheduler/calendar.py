@@ -20,6 +20,11 @@ from core.jst import tokyo_date
 FIRST_YEAR, LAST_YEAR = 1949, 2099
 """The years for which `holidays` knows Japan's; for any other it would answer that there are none."""
 
+_FIRST_DAY, _LAST_DAY = date(FIRST_YEAR, 1, 1), date(LAST_YEAR + 1, 1, 10)
+"""Every day of the last year has a next business day: up to Coming-of-Age Day there is no holiday but New Year's."""
+
+_NEW_YEARS_DAY = "元日"
+
 FIRST_PROVISIONAL_YEAR = 2028
 """From here on the equinoxes are computed: the Observatory announces those of a year in the February before it."""
 
@@ -56,12 +61,12 @@ class BusinessCalendar:
 
     def is_open(self, day: date, prefecture: str | None = None) -> bool:
         """Whether it is a business day. Raises OutsideCalendar, and ValueError for a naive datetime."""
-        day = tokyo_day(day)
+        day = _known_day(day)
         return day not in self._year(day.year, prefecture).closed
 
     def why_closed(self, day: date, prefecture: str | None = None) -> tuple[str, ...]:
         """Every reason in Japanese, such as 土曜日 or 振替休日; none for a business day."""
-        day = tokyo_day(day)
+        day = _known_day(day)
         return self._year(day.year, prefecture).closed.get(day, ())
 
     def why_opened(self, day: date, prefecture: str | None = None) -> str | None:
@@ -99,7 +104,7 @@ class BusinessCalendar:
         Raises OutsideCalendar where it lies beyond the known years.
         """
         _refuse_negative(count)
-        start = tokyo_day(start)
+        start = _known_day(start)
         year = start.year
         days = self._year(year, prefecture).open_days
         place = bisect_right(days, start.toordinal()) + count - 1 if count else bisect_left(days, start.toordinal())
@@ -112,7 +117,7 @@ class BusinessCalendar:
     def nth_before(self, end: date, count: int, prefecture: str | None = None) -> date:
         """The `count`-th business day strictly before `end`; with 0, the last on or before it."""
         _refuse_negative(count)
-        end = tokyo_day(end)
+        end = _known_day(end)
         year = end.year
         days = self._year(year, prefecture).open_days
         place = bisect_left(days, end.toordinal()) - count if count else bisect_right(days, end.toordinal()) - 1
@@ -124,7 +129,7 @@ class BusinessCalendar:
 
     def between(self, start: date, end: date, prefecture: str | None = None) -> int:
         """How many business days lie strictly after `start` and up to `end`; 0 where `end` is not later."""
-        start, end = tokyo_day(start), tokyo_day(end)
+        start, end = _known_day(start), _known_day(end)
         years = range(start.year, end.year + 1)
         return max(0, sum(self._count(year, start, end, prefecture) for year in years))
 
@@ -146,10 +151,10 @@ class BusinessCalendar:
         return found
 
     def _work_out(self, year: int, prefecture: str | None) -> _Year:
-        if not FIRST_YEAR <= year <= LAST_YEAR:
+        if not _FIRST_DAY.year <= year <= _LAST_DAY.year:
             raise OutsideCalendar
-        first = date(year, 1, 1)
-        days = [first + timedelta(days=passed) for passed in range((date(year, 12, 31) - first).days + 1)]
+        first, last = date(year, 1, 1), min(date(year, 12, 31), _LAST_DAY)
+        days = [first + timedelta(days=passed) for passed in range((last - first).days + 1)]
         by_law = _closed_by_law(days)
         own = self._own(prefecture)
         reasons = {day: self._reasons(day, by_law.get(day, ()), own) for day in days}
@@ -180,6 +185,13 @@ def tokyo_day(day: date) -> date:
         raise OutsideCalendar from error
 
 
+def _known_day(day: date) -> date:
+    day = tokyo_day(day)
+    if not _FIRST_DAY <= day <= _LAST_DAY:
+        raise OutsideCalendar
+    return day
+
+
 def short_date(day: date) -> str:
     """12月29日（火）, for where the year is told beside it."""
     return date_text(day).partition("年")[2]
@@ -192,8 +204,14 @@ def _refuse_negative(count: int) -> None:
 
 def _closed_by_law(days: list[date]) -> dict[date, tuple[str, ...]]:
     """Article 1 of the law: Saturdays and Sundays, national holidays, 29 December to 3 January but for those."""
-    national = holidays.country_holidays("JP", years=days[0].year, language="ja")
+    national = _national_holidays(days[0].year)
     return {day: _lawful_reasons(day, national.get(day)) for day in days}
+
+
+def _national_holidays(year: int) -> Mapping[date, str]:
+    if year > LAST_YEAR:
+        return {date(year, 1, 1): _NEW_YEARS_DAY}
+    return holidays.country_holidays("JP", years=year, language="ja")
 
 
 def _lawful_reasons(day: date, holiday: str | None) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def test_a_naive_moment_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "day",
-    [date(1948, 12, 31), date(2100, 1, 1), date.min, date.max, datetime.max.replace(tzinfo=UTC)],
+    [date(1948, 12, 31), date(2100, 1, 11), date(2101, 1, 1), date.min, date.max, datetime.max.replace(tzinfo=UTC)],
 )
 def test_days_outside_the_known_years_are_refused(day: date) -> None:
     with pytest.raises(OutsideCalendar):
@@ -95,12 +95,34 @@ def test_days_outside_the_known_years_are_refused(day: date) -> None:
 
 def test_no_count_leaves_the_known_years() -> None:
     assert CALENDAR.nth_after(date(2099, 12, 27), 1) == date(2099, 12, 28)
-    for start, count in ((date(2099, 12, 28), 1), (date(2026, 1, 1), 10**9), (date(2099, 12, 29), 0)):
+    for start, count in ((date(2099, 12, 28), 6), (date(2026, 1, 1), 10**9), (date(2100, 1, 9), 0)):
         with pytest.raises(OutsideCalendar):
             CALENDAR.nth_after(start, count)
     assert CALENDAR.nth_before(date(1949, 1, 5), 1) == date(1949, 1, 4)
     with pytest.raises(OutsideCalendar):
         CALENDAR.nth_before(date(1949, 1, 4), 1)
+
+
+@pytest.mark.parametrize("day", range(28, 32))
+def test_the_last_days_of_the_last_year_have_a_next_business_day(day: int) -> None:
+    last = date(2099, 12, day)
+    assert CALENDAR.nth_after(last, 1) == date(2100, 1, 4)
+    assert CALENDAR.nth_after(last, 5) == date(2100, 1, 8)
+    assert CALENDAR.nth_before(date(2100, 1, 4), 1) == date(2099, 12, 28)
+    closed = CALENDAR.closed_between(last, date(2100, 1, 4))
+    assert len(closed) == 34 - day
+    assert [CALENDAR.why_closed(found) for found in closed[-3:]] == [
+        ("元日",),
+        ("土曜日", "年末年始（行政機関の休日）"),
+        ("日曜日", "年末年始（行政機関の休日）"),
+    ]
+
+
+def test_own_closures_and_openings_count_behind_the_last_year_too() -> None:
+    own = {"35": Exceptions(closed={date(2100, 1, 5): "県の休日"}, open={date(2100, 1, 2): "県は開庁"})}
+    calendar = BusinessCalendar(Closures(closed={date(2100, 1, 4): "臨時休業"}, prefectures=own))
+    assert calendar.nth_after(date(2099, 12, 31), 1) == date(2100, 1, 5)
+    assert [calendar.nth_after(date(2099, 12, 31), count, "35").day for count in (1, 2)] == [2, 6]
 
 
 def test_a_negative_count_is_refused() -> None:

@@ -26,10 +26,13 @@ NOON = datetime(2026, 12, 28, 3, tzinfo=UTC)
 """Monday, 12:00 in Tokyo; the offices close after it until 4 January."""
 
 
+def standing_clock() -> SimulatedClock:
+    return SimulatedClock(Anchor(NOON, 0.0, 1), lambda: 0.0)
+
+
 @pytest.fixture
 async def wiring(database_url: str, tmp_path: Path) -> AsyncIterator[Wiring]:
-    clock = SimulatedClock(Anchor(NOON, 0.0, 1), lambda: 0.0)
-    made = Wiring(Settings(database_url=database_url, data_dir=tmp_path / "data"), clock)
+    made = Wiring(Settings(database_url=database_url, data_dir=tmp_path / "data"), standing_clock())
     await schema.upgrade(made.db)
     yield made
     await made.close()
@@ -270,10 +273,21 @@ async def test_not_before_is_the_earliest_due_time(wiring: Wiring) -> None:
     assert past["messages"][0]["due_at"] == "2026-12-28T12:00:00+09:00"
 
 
-async def test_not_before_beyond_the_calendar_is_refused(wiring: Wiring) -> None:
+async def test_not_before_may_be_the_last_moment_that_the_calendar_knows(wiring: Wiring) -> None:
+    body = await accepted(wiring, job(not_before="2099-12-31T23:00:00+09:00"))
+    assert body["messages"][0]["due_at"] == "2100-01-04T09:00:00+09:00"
+
+
+async def test_not_before_that_leads_beyond_the_calendar_is_refused(database_url: str, tmp_path: Path) -> None:
+    closed = "".join(f'2100-01-{day:02} = "移転"\n' for day in range(4, 9))
+    (tmp_path / "closures.toml").write_text(f"[closed]\n{closed}", "utf-8")
+    settings = Settings(database_url=database_url, data_dir=tmp_path / "data", config_dir=tmp_path)
+    wiring = Wiring(settings, standing_clock())
+    await schema.upgrade(wiring.db)
     (answer,) = await accept(wiring, job(not_before="2099-12-31T23:00:00+09:00"))
     assert (answer.status, answer.body["errors"][0]["field"]) == (422, "not_before")
     assert await count(wiring, jobs) == 0
+    await wiring.close()
 
 
 async def test_suppression_shows_in_the_answer_and_a_new_probe_releases_it(wiring: Wiring) -> None:

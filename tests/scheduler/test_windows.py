@@ -92,8 +92,7 @@ def test_naive_and_unknown_moments_are_refused(window: Window) -> None:
     with pytest.raises(OutsideCalendar):
         window.contains(datetime.max.replace(tzinfo=UTC))
     assert Immediate().next_start(jst("2099-12-31T23:59:59")) == jst("2099-12-31T23:59:59")
-    with pytest.raises(OutsideCalendar):
-        HOURS.next_start(jst("2099-12-28T17:00"))
+    assert HOURS.next_start(jst("2099-12-28T17:00")) == jst("2100-01-04T09:00")
 
 
 @pytest.mark.parametrize("kind", [*Kind])
@@ -248,12 +247,17 @@ def test_a_plan_says_what_the_timing_does(at: datetime, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", [*Kind])
+def test_every_moment_of_the_last_year_has_a_plan(kind: Kind) -> None:
+    at = jst("2099-12-31T12:00")
+    plan = TIMING.explain(kind, at)
+    assert plan.due_at == (at if kind in AT_ONCE else jst("2100-01-04T09:00"))
+    assert any("1月1日（金）は元日のため" in sentence for sentence in plan.because) is (kind not in AT_ONCE)
+
+
+@pytest.mark.parametrize("kind", [*Kind])
 def test_plans_outside_the_known_years_are_refused(kind: Kind) -> None:
     for at in ("1948-12-31T23:59:59+09:00", "2100-01-01T00:00:00+09:00"):
         with pytest.raises(OutsideCalendar):
             TIMING.explain(kind, datetime.fromisoformat(at))
-    if kind not in AT_ONCE:
-        with pytest.raises(OutsideCalendar):
-            TIMING.explain(kind, jst("2099-12-31T12:00"))
     with pytest.raises(OutsideCalendar):
         TIMING.explain(Kind.GUIDE, jst("2026-01-05T12:00"), business_days=10**9)

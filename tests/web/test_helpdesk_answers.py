@@ -164,6 +164,13 @@ async def test_bad_questions_are_refused_by_their_field(
         ),
         ({"kind": "code", "at": "1949-01-01T00:00:00+09:00"}, "1949-01-01T00:00:00+09:00", "immediate"),
         ({"kind": "code", "at": "2099-12-31T23:59:59+09:00"}, "2099-12-31T23:59:59+09:00", "immediate"),
+        ({"kind": "pre-check", "at": "2099-12-31T23:59:59+09:00"}, "2100-01-04T09:00:00+09:00", "business-hours"),
+        ({"kind": "reminder", "at": "2099-12-31T12:00:00+09:00"}, "2100-01-04T09:00:00+09:00", "business-hours"),
+        (
+            {"kind": "guide", "at": "2099-12-28T10:00:00+09:00", "prefecture": "35"},
+            "2100-01-04T09:00:00+09:00",
+            "next-business-day-after-pre-check",
+        ),
     ],
 )
 async def test_a_dry_run_says_when_and_why(sqlite_api: Any, params: dict[str, str], due_at: str, rule: str) -> None:
@@ -189,8 +196,8 @@ async def test_a_plus_sign_in_a_dry_run_is_understood(sqlite_api: Any) -> None:
         ({"kind": "code", "at": "1948-12-31T23:59:59+09:00"}, "at"),
         ({"kind": "code", "at": "2100-01-01T00:00:00+09:00"}, "at"),
         ({"kind": "code", "at": "0001-01-01T00:00:00+09:00"}, "at"),
-        ({"kind": "pre-check", "at": "2099-12-31T17:00:00+09:00"}, "at"),
-        ({"kind": "guide", "at": "2099-12-31T10:00:00+09:00"}, "at"),
+        ({"kind": "pre-check", "at": "2100-01-01T00:00:00+09:00"}, "at"),
+        ({"kind": "guide", "at": "2099-12-31T10:00:00+09:00", "business_days": "6"}, "at"),
         ({"kind": "guide", "at": "2026-11-24T10:00:00Z", "business_days": "90000"}, "at"),
         ({"kind": "guide", "at": "2026-11-24T10:00:00Z", "business_days": "0"}, "business_days"),
         ({"kind": "guide", "at": "2026-11-24T10:00:00Z", "business_days": "1.5"}, "business_days"),
