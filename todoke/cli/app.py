@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -135,9 +134,7 @@ def status(
 @app.command()
 def plan(
     kind: Annotated[str, typer.Option(help="Kind of mail, such as guide.")],
-    at: Annotated[
-        str | None, typer.Option(metavar="ISO-TIME", help="The moment; for a guide, when its pre-check was sent.")
-    ] = None,
+    at: Annotated[str, typer.Option(metavar="ISO-TIME", help="The moment; for a guide, when its pre-check was sent.")],
     prefecture: Annotated[str | None, typer.Option(metavar="NN", help="01 to 47.")] = None,
     business_days: Annotated[int | None, typer.Option(min=1, help="For a guide: business days after.")] = None,
     as_json: Json = False,
@@ -145,7 +142,7 @@ def plan(
     """Dry run: when would a mail go, and by which rule. Writes nothing."""
     from todoke.cli.asking import show_plan
 
-    show_plan(kind, at or datetime.now(UTC).isoformat(timespec="seconds"), prefecture, business_days, as_json=as_json)
+    show_plan(kind, at, prefecture, business_days, as_json=as_json)
 
 
 @app.command()
