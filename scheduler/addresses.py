@@ -21,7 +21,11 @@ _ORDINARY = re.compile(
     re.ASCII,
 )
 """What most addresses look like, with the domain in lower case: email-validator would take them as they are."""
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\ufeff\u2060"))
+_WHITE = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029"
+"""All white space that NFKC leaves."""
+
+_EDGES = _WHITE + "\u200b\u2060\ufeff"
+"""Zero-width characters come along where an address is copied from a page or a file; within it, it is another one."""
 
 
 class AddressRefused(TodokeError, ValueError):
@@ -37,11 +41,11 @@ def normalise_address(text: str, carrier_domains: Collection[str]) -> str:
 
     Raises AddressRefused.
     """
-    address = unicodedata.normalize("NFKC", text).translate(_INVISIBLE).strip()
+    address = unicodedata.normalize("NFKC", text).strip(_EDGES)
     if not address:
         raise AddressRefused("required", "an address is required")
     if not _is_printable(address):
-        raise AddressRefused("format", "an address has no spaces and no control characters")
+        raise AddressRefused("format", "an address has no spaces and no control or invisible characters")
     local, at, domain = address.rpartition("@")
     if not at or not local or not domain:
         raise AddressRefused("format", "an address has the form local@domain, without a display name")

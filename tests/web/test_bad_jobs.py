@@ -50,6 +50,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "email too long": ({"recipient__email": "a" * 250 + "@example.jp"}, "recipient.email", "*"),
     "email two addresses": ({"recipient__email": "a@example.jp,b@example.jp"}, "recipient.email", "format"),
     "email with NUL": ({"recipient__email": "a\x00@example.jp"}, "recipient.email", "format"),
+    "email with a hidden character": ({"recipient__email": "himitsu\u200b@example.jp"}, "recipient.email", "format"),
     "family name of two lines": ({"recipient__family_name": "田\n中"}, "recipient.family_name", "control-character"),
     "no data": ({"data": ...}, "data", "required"),
     "no login_id": ({"data__login_id": ...}, "data.login_id", "required"),
