@@ -98,6 +98,10 @@ class Reader:
             return value
         return None
 
+    def name(self, key: str, *, required: bool) -> str | None:
+        """Text of one line, 1 to 200 characters, never blank. Optional and null is absent."""
+        return self.line(key, required=required or self.get(key) is not None)
+
     def identifier(self, key: str) -> str | None:
         """1-200 printable ASCII characters."""
         return self._matched(key, _ID, "has 1 to 200 printable ASCII characters", lambda value: value)

@@ -122,7 +122,7 @@ def parse_institution(parent: Reader, *, required: bool) -> Institution | None:
     if reader is None:
         return None
     code = reader.institution_code("code")
-    name = reader.line("name", required=True)
+    name = reader.name("name", required=True)
     kind = reader.choice("type", InstitutionType, required=True)
     prefecture = reader.one_of("prefecture", PREFECTURES, required=True)
     reader.unknown()
@@ -137,9 +137,9 @@ def parse_recipient(parent: Reader, carrier_domains: Collection[str], *, require
     if reader is None:
         return None
     email = parse_address(reader, "email", carrier_domains)
-    department = reader.line("department", required=False)
-    family_name = reader.line("family_name", required=False)
-    given_name = reader.line("given_name", required=False)
+    department = reader.name("department", required=False)
+    family_name = reader.name("family_name", required=False)
+    given_name = reader.name("given_name", required=False)
     reader.unknown()
     return None if email is None else Recipient(email, department, family_name, given_name)
 
@@ -192,7 +192,7 @@ class _DataParser:
         return replace(job, data={"reason": reason} if reason else {})
 
     def login_id(self, job: Job, *, required: bool = True) -> Job:
-        login_id = self._reader.line("login_id", required=required)
+        login_id = self._reader.name("login_id", required=required)
         return replace(job, data={"login_id": login_id} if login_id else {})
 
     def reminder(self, job: Job) -> Job:

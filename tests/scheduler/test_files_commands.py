@@ -106,6 +106,27 @@ def test_a_csv_of_cp932_comes_through_a_pipe(
     assert capsys.readouterr().out == "1 accepted, 0 refused\n"
 
 
+NAMES = "recipient.department,recipient.family_name,recipient.given_name"
+PLACE = "institution.code,institution.name,institution.type,institution.prefecture"
+
+
+def test_blank_cells_are_no_names_and_blank_names_of_ndjson_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reports, jobs, broken = (tmp_path / name for name in ("r.csv", "j.csv", "r.ndjson"))
+    where = "3510000001,周南みなと病院,hospital,35"
+    reports.write_text(f"fiscal_year,{PLACE},status,recipient.email,{NAMES}\n2026,{where},reported,a@x.jp,, ,　\n")
+    header = f"job_id,kind,recipient.email,{NAMES},data.code,data.expires_at"
+    jobs.write_text(f"{header}\nc-1,code,a@x.jp,, ,　,123456,2090-01-01T00:00:00+09:00\n")
+    broken.write_text(lines(report("1", recipient={"email": "a@example.jp", "department": "　"})))
+    assert call(publishing.set_reports, reports) == 0
+    assert call(publishing.publish_jobs, jobs) == 0
+    assert call(publishing.set_reports, broken) == 1
+    told = capsys.readouterr()
+    assert told.out.splitlines() == ["1 accepted, 0 refused"] * 2 + ["0 accepted, 1 refused"]
+    assert "recipient.department: must not be empty" in told.err
+
+
 def test_a_pipe_by_name_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pipe = tmp_path / "pipe.ndjson"
     os.mkfifo(pipe)

@@ -232,7 +232,8 @@ def test_cells_become_what_their_key_wants(key: str, cell: str, value: Any) -> N
 
 
 def test_an_empty_cell_is_an_absent_key() -> None:
-    (line,) = read("fiscal_year,recipient.email,recipient.department,status\n2026,, ,reported\n")
+    header = "fiscal_year,recipient.email,recipient.department,recipient.family_name,recipient.given_name,status"
+    (line,) = read(f'{header}\n2026,, ,　 ,"",reported\n')
     assert line.raw == {"fiscal_year": 2026, "status": "reported"}
 
 

@@ -219,9 +219,20 @@ def test_the_institution_code_is_normalised() -> None:
     assert job.institution.code == "35-1"
 
 
-def test_blank_optional_names_are_absent() -> None:
-    job = parse_job(issue(recipient__department="", recipient__given_name=None), NOW, RULES)
+def test_optional_names_may_be_null_or_absent() -> None:
+    job = parse_job(issue(recipient__department=..., recipient__given_name=None), NOW, RULES)
     assert (job.recipient.department, job.recipient.given_name) == (None, None)
+
+
+@pytest.mark.parametrize("key", ["department", "family_name", "given_name"])
+@pytest.mark.parametrize("blank", ["", " ", "　 ", "\t"])
+def test_a_name_is_never_blank(key: str, blank: str) -> None:
+    assert errors_of(issue(**{f"recipient__{key}": blank})) == {f"recipient.{key}": "empty"}
+
+
+def test_a_login_id_that_is_not_needed_is_not_blank_either() -> None:
+    without_mail = {"application__account": "permitted", "data": {"login_id": "　"}}
+    assert errors_of(issue(**without_mail)) == {"data.login_id": "empty"}
 
 
 def test_an_account_that_exists_needs_no_link() -> None:

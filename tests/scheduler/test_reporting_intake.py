@@ -213,6 +213,8 @@ async def test_what_is_no_status_is_refused(season: Any, raw: Any, expected: lis
         ({"recipient": {}}, "recipient.email", "required"),
         ({"recipient__email": "no address"}, "recipient.email", "format"),
         ({"recipient__department": "a\0b"}, "recipient.department", "control-character"),
+        ({"recipient__department": "　 "}, "recipient.department", "empty"),
+        ({"recipient__family_name": ""}, "recipient.family_name", "empty"),
         ({"colour": "red"}, "colour", "unknown-field"),
     ],
 )

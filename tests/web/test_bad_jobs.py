@@ -51,6 +51,8 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "email two addresses": ({"recipient__email": "a@example.jp,b@example.jp"}, "recipient.email", "format"),
     "email with NUL": ({"recipient__email": "a\x00@example.jp"}, "recipient.email", "format"),
     "email with a hidden character": ({"recipient__email": "himitsu\u200b@example.jp"}, "recipient.email", "format"),
+    "department blank": ({"recipient__department": "　 "}, "recipient.department", "empty"),
+    "given name empty": ({"recipient__given_name": ""}, "recipient.given_name", "empty"),
     "family name of two lines": ({"recipient__family_name": "田\n中"}, "recipient.family_name", "control-character"),
     "no data": ({"data": ...}, "data", "required"),
     "no login_id": ({"data__login_id": ...}, "data.login_id", "required"),
