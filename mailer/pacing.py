@@ -158,8 +158,11 @@ class Pacing:
         return len(state.claimed) + state.asked >= self._connections(state) * _AHEAD
 
     def _slot(self, state: _State, earliest: datetime) -> datetime:
-        """The moment of the next mail that has to wait; those before it have theirs."""
-        rate = self._rate(state) or 60.0 * self._connections(state) * _AHEAD
+        """The moment of the next mail that has to wait; those before it have theirs.
+
+        As many a minute as all senders together may send: any of them may claim it then.
+        """
+        rate = (self._rate(state) or 60.0 * self._connections(state) * _AHEAD) * self._senders
         last = state.last_slot or earliest
         slot = max(last, earliest) + timedelta(minutes=1 / rate)
         state.last_slot = slot if state.caution is None else min(slot, earliest + _FARTHEST)

@@ -29,10 +29,15 @@ def mail(number: int, domain: str = "docomo.ne.jp", kind: Kind = Kind.REMINDER) 
     return MESSAGE._replace(id=str(number), kind=kind, recipient=Recipient(f"a{number}@{domain}"))
 
 
-def drain(pacing: list[Pacing], mails: list[Message], minutes: float) -> Counter[int]:
-    """What leaves in each minute when each mail is asked for at its moment, by whichever sender comes first."""
-    waiting = [(NOW, message) for message in mails]
-    left: Counter[int] = Counter()
+def drain(pacing: list[Pacing], mails: list[Message], minutes: float, at_first: int = 0) -> Counter[int]:
+    """What leaves in each minute when each mail is asked for at its moment, by whichever sender comes first.
+
+    The first sender is the first to ask for so many mails, `at_first`.
+    """
+    early = [pacing[0].ask(message, NOW) for message in mails[:at_first]]
+    left = Counter({0: early.count(None)})
+    waiting = [(one.until, message) for one, message in zip(early, mails, strict=False) if one is not None]
+    waiting += [(NOW, message) for message in mails[at_first:]]
     turn = 0
     while waiting and min(moment for moment, _ in waiting) < NOW + timedelta(minutes=minutes):
         waiting.sort(key=lambda entry: entry[0])
@@ -49,14 +54,15 @@ def drain(pacing: list[Pacing], mails: list[Message], minutes: float) -> Counter
     return left
 
 
-@pytest.mark.parametrize("senders", [1, 3])
-def test_a_rate_is_held_and_used_by_all_senders_together(senders: int) -> None:
+@pytest.mark.parametrize("at_first", [0, 250])
+@pytest.mark.parametrize("senders", [1, 2, 3])
+def test_a_rate_is_held_and_used_by_all_senders_together(senders: int, at_first: int) -> None:
     pacing = [Pacing([Destination("docomo", ("docomo.ne.jp",), per_minute=60)]) for _ in range(senders)]
     for one in pacing:
         one.share(senders)
-    left = drain(pacing, [mail(number) for number in range(300)], 5)
+    left = drain(pacing, [mail(number) for number in range(300)], 5, at_first)
     assert max(left.values()) <= 60 + senders * 3
-    assert sum(left.values()) >= 0.8 * 300
+    assert sum(left.values()) >= 0.75 * 300
 
 
 def test_a_domain_of_which_nothing_is_known_has_no_pace() -> None:
