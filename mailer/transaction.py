@@ -7,7 +7,6 @@ connection means "not sent"; from then on it means "in doubt". Behind the dot th
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -120,6 +119,8 @@ class Transaction:
         self._introduced = introduced
         self._stage: Stage = "mail"
         self._heard = False
+        self._outstanding = 0
+        """Answers that are due to what was pipelined before the mail."""
         self._dot_written = self._more_written = False
 
     async def run(self) -> Ended:
@@ -136,6 +137,19 @@ class Transaction:
                 return Ended(lost)
             deaf = self._introduced and isinstance(error, ReplyOverdue)
             return Ended(lost, unheard=deaf or isinstance(error, ConnectionGone), deaf=deaf)
+
+    async def clear(self, seconds: float) -> None:
+        """Make the connection ready for another mail after a refusal, or give it up: each answer has so long."""
+        try:
+            while self._outstanding:
+                await self._skip(seconds)
+            self._wire.write(b"RSET\r\n")
+            reply = await self._wire.reply(seconds)
+        except WireError:
+            self._wire.abort()
+            return
+        if reply.code // 100 != 2:
+            self._wire.abort()
 
     @property
     def _dot_may_have_left(self) -> bool:
@@ -162,13 +176,13 @@ class Transaction:
     async def _pipelined(self) -> Refused | None:
         if not self._introduced:
             self._wire.write(self._parcel.introduction.together)
-        refused: Refused | None = None
+        self._outstanding = len(self._parcel.introduction.commands)
         for stage in self._parcel.introduction.commands:
-            if refused is None:
-                refused = await self._answer(stage)
-            else:
-                await self._skip()
-        return refused
+            refused = await self._answer(stage)
+            self._outstanding -= 1
+            if refused is not None:
+                return refused
+        return None
 
     async def _answer(self, stage: Stage) -> Refused | None:
         self._stage = stage
@@ -177,13 +191,13 @@ class Transaction:
         accepted = reply.code == _GO_AHEAD if stage == "data" else reply.code // 100 == 2
         return None if accepted else _refusal(reply, stage)
 
-    async def _skip(self) -> None:
+    async def _skip(self, seconds: float) -> None:
         """The reply to what stood behind a refused command; a mail that is waited for all the same is an empty one."""
-        with contextlib.suppress(WireError):
-            reply = await self._wire.reply(self._command_timeout)
-            if reply.code == _GO_AHEAD:
-                self._wire.write(b".\r\n")
-                await self._wire.reply(self._command_timeout)
+        reply = await self._wire.reply(seconds)
+        self._outstanding -= 1
+        if reply.code == _GO_AHEAD:
+            self._wire.write(b".\r\n")
+            await self._wire.reply(seconds)
 
     async def _hand_over(self) -> Accepted | Refused:
         following = self._following()

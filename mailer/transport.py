@@ -5,6 +5,7 @@ A connection that the relay has closed meanwhile, as relays do with idle ones, c
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 
@@ -25,6 +26,8 @@ Route = tuple[str, str]
 
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
 _PARTING_SECONDS = 2.0
+_CLEARING_SECONDS = 3.0
+"""For each answer that a refusal leaves open: a mail that waits for longer is better off with a new connection."""
 
 
 def enhanced_code(text: str) -> str | None:
@@ -44,11 +47,16 @@ class Connection:
         self._ahead: Route | None = None
         """Whose introduction stands behind the mail that was sent last."""
         self._introduces = True
+        self._clearing: asyncio.Task[None] | None = None
+        """What makes the connection ready again after a refusal, which is told before that."""
 
     @property
     def usable(self) -> bool:
         """Whether a connection stands that the relay has not given up."""
-        return self._wire is not None and (self._wire.open if self._ahead else self._wire.fresh)
+        if self._wire is None:
+            return False
+        answers_are_due = self._ahead is not None or (self._clearing is not None and not self._clearing.done())
+        return self._wire.open if answers_are_due else self._wire.fresh
 
     async def send(
         self,
@@ -66,6 +74,7 @@ class Connection:
         """
         route = (sender, recipient)
         parcel = Parcel(Introduction(*route), mail, before_dot, lambda: self._introduce(following))
+        await self._cleared()
         if self._wire is not None and self._goes_on(route):
             ended = await self._converse(self._wire, parcel)
             if not ended.unheard:
@@ -115,6 +124,7 @@ class Connection:
 
     async def close(self) -> None:
         """Say QUIT where somebody still listens, and does not wait for a mail."""
+        await self._cleared(_PARTING_SECONDS)
         if self._ahead is not None:
             self._drop()
         wire, self._wire = self._wire, None
@@ -144,23 +154,25 @@ class Connection:
             self._drop()
             raise
         if not isinstance(ended.outcome, Accepted):
-            await self._recover(wire, ended.outcome)
+            self._recover(transaction, ended.outcome)
         return ended
 
-    async def _recover(self, wire: Wire, outcome: Refused | Lost) -> None:
-        """Make the connection ready for the next mail, or give it up."""
-        try:
-            if isinstance(outcome, Lost) or outcome.code == CLOSING:
-                self._drop()
-                return
-            if self._ahead is not None:  # so this one was refused after its dot, and nothing of it is left
-                return
-            wire.write(b"RSET\r\n")
-            reply = await wire.reply(self._settings.command_timeout)
-            if reply.code // 100 != 2:
-                self._drop()
-        except WireError:
+    def _recover(self, transaction: Transaction, outcome: Refused | Lost) -> None:
+        """Begin to make the connection ready for the next mail, or give it up."""
+        if isinstance(outcome, Lost) or outcome.code == CLOSING:
             self._drop()
+        elif self._ahead is None:  # else it was refused after its dot, and nothing of it is left
+            seconds = min(self._settings.command_timeout, _CLEARING_SECONDS)
+            self._clearing = asyncio.create_task(transaction.clear(seconds))
+
+    async def _cleared(self, seconds: float | None = None) -> None:
+        """Wait until the connection is ready, or given up; after so many seconds it is given up here."""
+        if self._clearing is None:
+            return
+        done, _ = await asyncio.wait({self._clearing}, timeout=seconds)
+        if not done:
+            self._drop()  # which ends the clearing, too
+        self._clearing = None
 
     def _drop(self) -> None:
         """Give the connection up; what has not left never will."""
