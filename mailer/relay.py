@@ -1,8 +1,12 @@
-"""Reaching the relay: connect, greet, encrypt, log in. aiosmtplib does it; the conversation after that is `Wire`'s."""
+"""Reaching the relay: connect, greet, encrypt, log in.
+
+aiosmtplib does it once a connection stands; the conversation after that is `Wire`'s.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -11,6 +15,7 @@ import aiosmtplib
 from aiosmtplib import SMTPAuthenticationError, SMTPException, SMTPHeloError, SMTPResponseException, SMTPStatus
 
 from core.errors import TodokeError
+from mailer.dialing import Resolve, Unreachable, addresses_of, dial
 from mailer.wire import Wire
 
 TlsMode = Literal["none", "starttls", "tls"]
@@ -52,18 +57,25 @@ class RelayTrouble(TodokeError, ConnectionError):
 class Relay:
     """Opens connections to one relay."""
 
-    def __init__(self, settings: RelaySettings) -> None:
+    def __init__(self, settings: RelaySettings, resolve: Resolve = addresses_of) -> None:
         self._settings = settings
+        self._resolve = resolve
         self._context: ssl.SSLContext | None = None
 
     async def open(self) -> Wire:
         """A connection on which mails can be sent. Raises RelayTrouble."""
+        settings = self._settings
         try:
-            return await _connected(self._client())
+            client = self._client()
+            sock = await dial(settings.host, settings.port, settings.command_timeout, self._resolve)
+            return await _connected(client, sock)
+        except Unreachable as error:
+            raise RelayTrouble(str(error)) from error
         except SMTPResponseException as error:
             raise _answered(error) from error
         except (SMTPException, OSError, ValueError) as error:
-            raise RelayTrouble(_plain(error)) from error
+            # aiosmtplib is handed a socket, and tells of a port that it does not know.
+            raise RelayTrouble(_plain(error).replace("on port None", f"on port {settings.port}")) from error
 
     def _client(self) -> aiosmtplib.SMTP:
         settings = self._settings
@@ -71,7 +83,6 @@ class Relay:
             self._context = settings.ssl_context()
         return aiosmtplib.SMTP(
             hostname=settings.host,
-            port=settings.port,
             use_tls=settings.tls == "tls",
             start_tls=settings.tls == "starttls",
             tls_context=self._context,
@@ -82,9 +93,9 @@ class Relay:
         )
 
 
-async def _connected(client: aiosmtplib.SMTP) -> Wire:
+async def _connected(client: aiosmtplib.SMTP, sock: socket.socket) -> Wire:
     try:
-        await client.connect()
+        await client.connect(sock=sock)
         if client.is_ehlo_or_helo_needed:
             await _greet(client)
         return Wire(_transport(client), frozenset(client.esmtp_extensions))

@@ -6,15 +6,25 @@ import asyncio
 import contextlib
 import datetime as dt
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
+    """Sockets of our own are handed to the loop when we dial, and the service runs on uvloop where there is one."""
+    both: dict[str, LoopFactory] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return both if item.path.stem == "test_dialing" else {"asyncio": both["asyncio"]}
+
 
 ALL_OK = ("MAIL", "RCPT", "RSET", "NOOP")
 
@@ -133,7 +143,7 @@ class Certificate:
 
 
 def make_certificate(folder: Path, host: str = "127.0.0.1", name: str = "server") -> Certificate:
-    """A certificate for an IP address, self-signed so that it is its own authority."""
+    """A certificate for a name or an IP address, self-signed so that it is its own authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
@@ -145,7 +155,7 @@ def make_certificate(folder: Path, host: str = "127.0.0.1", name: str = "server"
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_alternative(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -159,6 +169,13 @@ def make_certificate(folder: Path, host: str = "127.0.0.1", name: str = "server"
         ),
     )
     return Certificate(pem, key_pem, pem)
+
+
+def _alternative(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 @pytest.fixture
