@@ -150,7 +150,37 @@ def test_no_more_than_allowed_are_under_way_and_few_are_claimed() -> None:
         ("4.7.0 Please wait 1 hour", 3600),
         ("4.2.1 too many messages; Retry-After: 90 seconds", 90),
         ("4.7.0 try again in 999999 hours", LONGEST.total_seconds()),
+        ("4.7.1 greylisted, please try again in about 10 minutes", 600),
+        ("4.7.1 Try again in approximately 2 hours", 7200),
+        ("4.7.1 come back in approx. 5 mins", 300),
+        ("4.7.1 wait at least 90s", 90),
+        ("4.7.28 rate limited. Retry in ten minutes", 600),
+        ("4.7.28 Retry after FORTY-FIVE seconds", 45),
+        ("4.7.1 wait for about sixty minutes", 3600),
+        ("4.7.1 try again in one hour", 3600),
+        ("4.7.1 try again in 1 day", LONGEST.total_seconds()),
+        ("4.7.1 Please wait for two days", LONGEST.total_seconds()),
+        ("4.7.1 retry in 1800", 1800),
+        ("4.7.1 try again in 120.", 120),
+        ("4.7.1 slow down (retry after 60)", 60),
+        ("4.7.1 Retry-After: 300; you send too much", 300),
+        ("4.7.1 retry after 300, please", 300),
         ("4.7.0 blocked, see RFC 5321 section 4.5.4.1", None),
+        ("4.7.1 retry after 5 attempts", None),
+        ("4.7.1 retry after 5, 10 or more attempts", None),
+        ("4.7.1 retry in 1,800", None),
+        ("4.7.1 retry after 12:30", None),
+        ("4.7.1 retry after 2026-11-30", None),
+        ("4.7.1 retry after 1795900000", None),
+        ("4.7.1 retry after 4.7.1 is mended", None),
+        ("4.7.1 see ticket in 1800", None),
+        ("4.7.1 blocked for 3", None),
+        ("4.7.1 refused for tens of mails, after ones before", None),
+        ("4.7.1 try again in ten", None),
+        ("4.7.1 after three attempts", None),
+        ("4.2.1 mailbox unused for 90 days", None),
+        ("4.2.2 over quota, will be emptied in 7 days", None),
+        ("4.7.1 retry in a few days", None),
         ("", None),
     ],
 )
@@ -167,6 +197,8 @@ def test_any_text_is_read(text: str) -> None:
 def test_what_slows_a_provider() -> None:
     assert all(slows(Refused(code, "4.7.28 rate", "rcpt")) for code in (421, 450, 451))
     assert slows(Refused(451, "try again in 60 seconds", "data"))
+    assert slows(Refused(450, "4.2.0 greylisted, retry in 300", "rcpt"))
+    assert not slows(Refused(450, "4.2.1 mailbox unused for 90 days", "rcpt"))
     assert not slows(Refused(451, "4.3.0 later", "rcpt"))
     assert not slows(Refused(550, "5.7.1 try again in 60 seconds", "rcpt"))
     assert not slows(Refused(451, "4.7.1 our relay's own limit", "mail"))
