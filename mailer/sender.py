@@ -13,6 +13,7 @@ import structlog
 
 from core.clock import Clock
 from core.ending import end
+from core.errors import TodokeError
 from core.mail import Contact, MailContent
 from core.messages import Change, Message
 from core.reports import Reason
@@ -232,21 +233,24 @@ class Sender:
         return self._settings.patience if self._delivering.stalled() else _SHORTEST_WAIT_SECONDS
 
     def _prepare(self, message: Message, lease: str) -> None:
-        """Compose a mail and have it sent; one that cannot be made waits until the set-up is mended."""
+        """Compose a mail and have it sent; one that cannot be made waits until the set-up is mended.
+
+        So does one that brings out a fault of ours here: those that were claimed behind it must not stay behind.
+        """
         now = self._clock.now()
         try:
             mail = self._compose(message, now)
-        except Exception as error:
-            self._pacing.done(message)
-            self._delivering.record(self._cannot_compose(message, error, lease, now), lease)
-        else:
             # Reports on a mail come back to a sender's address of its own.
             route = (self._return_paths.address(message.id), message.recipient.email)
             provider = self._pacing.provider(message.recipient.email)
             self._delivering.put(Outgoing(message, lease, mail, route, provider))
+        except Exception as error:
+            self._pacing.done(message)
+            self._delivering.record(self._cannot_compose(message, error, lease, now), lease)
 
     def _cannot_compose(self, message: Message, error: Exception, lease: str, now: datetime) -> Change:
-        log.error("cannot compose; mend the set-up", message=message.id, kind=message.kind, why=str(error), alarm=True)
+        about = {"message": message.id, "kind": message.kind, "why": str(error), "alarm": True}
+        log.error("cannot compose; mend the set-up", exc_info=not isinstance(error, TodokeError), **about)
         reason = getattr(error, "reason", Reason.CONTENTERROR.value)
         return held_back(message, str(error), reason, now + REPAIR_PAUSE, lease, now)
 

@@ -85,9 +85,7 @@ class Shares(Generic[T]):
 
     def begin(self, provider: str) -> bool:
         """Whether a mail may go on its way now; else it has to wait."""
-        share = self._shares.get(provider)
-        if share is None:
-            share = self._shares[provider] = self._new_share(provider)
+        share = self._share(provider)
         if self._room(provider, share) <= 0:
             return False
         if not share.under_way:
@@ -97,7 +95,7 @@ class Shares(Generic[T]):
 
     def wait(self, provider: str, mail: T) -> None:
         """Keep a mail until it is released, or follows another."""
-        self._shares[provider].wait(mail, urgent=self._urgent(mail))
+        self._share(provider).wait(mail, urgent=self._urgent(mail))
         self.waiting += 1
 
     def behind(self, provider: str) -> T | None:
@@ -180,6 +178,12 @@ class Shares(Generic[T]):
         share.since = self._time()
         if not share.slow:
             self._quick_at = share.since
+
+    def _share(self, provider: str) -> _Share[T]:
+        share = self._shares.get(provider)
+        if share is None:
+            share = self._shares[provider] = self._new_share(provider)
+        return share
 
     def _new_share(self, provider: str) -> _Share[T]:
         return _Share(self._time(), slow=self._known_slow.get(provider))

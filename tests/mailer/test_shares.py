@@ -34,9 +34,9 @@ def new_shares(clock: Clock, connections: int = 10, **limits: int) -> Shares[str
 def goes(shares: Shares[str], provider: str, mail: str) -> bool:
     """Whether it goes now; else it waits."""
     full = shares.full(provider)
-    assert shares.begin(provider) is not full
     if full:
         shares.wait(provider, mail)
+    assert shares.begin(provider) is not full
     return not full
 
 
@@ -113,6 +113,17 @@ def test_one_of_whom_nothing_is_heard_is_slow(clock: Clock) -> None:
     clock.seconds += PATIENCE + 0.1
     assert (shares.soon(), shares.stalled()) == (0, {"silent"})
     assert begun(shares, "another", mails(1)) == mails(1)
+
+
+def test_one_that_was_slow_waits_before_anything_of_it_is_under_way(clock: Clock) -> None:
+    shares = new_shares(clock, connections=2)
+    for name, seconds in (("quick", QUICK), ("once-slow", SLOW), ("quick", QUICK)):
+        assert goes(shares, name, "mail")
+        end(shares, name, seconds)
+    assert goes(shares, "silent", "mail")
+    clock.seconds += PATIENCE + 0.1
+    assert not goes(shares, "once-slow", "waits")
+    assert end(shares, "silent", SLOW) == ["waits"]
 
 
 def test_who_waited_goes_as_one_of_them_ends_the_urgent_first(clock: Clock) -> None:

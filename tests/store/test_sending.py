@@ -15,6 +15,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from bounce_handler.classifying import classify_reply
 from config.values import InDoubt
@@ -26,7 +27,9 @@ from core.ports import Candidate, Claim, Postpone
 from core.retry import REPAIR_PAUSE, Schedule
 from core.return_path import ReturnPaths
 from core.statuses import Status
+from mailer.delivering import Delivering
 from mailer.outcomes import OutcomeRules
+from mailer.outgoing import Outgoing
 from mailer.pacing import Pacing
 from mailer.sender import Sender, SenderSettings
 from mailer.transport import RelaySettings
@@ -697,6 +700,28 @@ async def test_a_sender_with_a_fault_ends_and_gives_everything_back(room: Any, r
         await office.sender(stop_grace=0.01).run(asyncio.Event())
     assert {await room.status(one) for one in ids} == {Status.SCHEDULED}
     assert relay.taken == []
+
+
+async def test_a_mail_that_brings_out_a_fault_before_it_leaves_keeps_no_other_back(
+    room: Any, relay: Relay, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails = await fill(room, 12)
+    put = Delivering.put
+
+    def stumbling(self: Delivering, mail: Outgoing) -> None:
+        if mail.message.id == mails[3]:
+            raise LookupError("a fault")
+        put(self, mail)
+
+    monkeypatch.setattr(Delivering, "put", stumbling)
+    with capture_logs() as logs:
+        async with office.open():
+            await office.until(sent=11, deferred=1)
+    assert Counter(relay.taken) == Counter(mails) - Counter(mails[3:4])
+    assert (await room.row(mails[3])).attempts == 0
+    assert [(entry["event"], entry["exc_info"]) for entry in logs if entry.get("alarm")] == [
+        ("cannot compose; mend the set-up", True)
+    ]
 
 
 async def test_a_mail_that_brings_out_a_fault_is_left_to_a_person_and_the_others_go_on(
