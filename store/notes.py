@@ -3,6 +3,9 @@
 A note says which mails are about to be handed over (a sender's row holds the ids of those on its wires, so that a mark
 costs no row of its own), and which were taken: as a receipt, in one row for the handful. It is short, since connections
 wait for it. Receipts are entered with their messages by the dozen afterwards; whoever removes a receipt enters it.
+
+A note may reach the server late, after its connection broke on this side and newer ones went over another. So notes are
+numbered, and one that is not newer than what stands there changes nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Protocol
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     Column,
     Integer,
     String,
@@ -48,8 +52,13 @@ _NOTED = "noted"
 class Notes(Protocol):
     """Where a sender notes things. See `mailer.journal.Records`."""
 
-    async def write(self, lease: str, on_wire: Collection[str], marks: Sequence[str], receipt: Receipt | None) -> Noted:
-        """Note marks, and mails that were taken: in one transaction. The same once more does no harm."""
+    async def write(
+        self, number: int, lease: str, on_wire: Collection[str], marks: Sequence[str], receipt: Receipt | None
+    ) -> Noted:
+        """Note marks, and mails that were taken: in one transaction. The same once more does no harm.
+
+        `number` is higher than that of any note before it under this lease, also where this one is the same once more.
+        """
 
     async def enter(self, lease: str, given: Sequence[Receipt]) -> frozenset[str]:
         """Enter noted receipts, with their messages: ids of those of which that is on record.
@@ -67,9 +76,12 @@ class PostgresNotes:
     def __init__(self, db: Database) -> None:
         self._noting, self._entering = DirectConnection(db), DirectConnection(db)
 
-    async def write(self, lease: str, on_wire: Collection[str], marks: Sequence[str], receipt: Receipt | None) -> Noted:
+    async def write(
+        self, number: int, lease: str, on_wire: Collection[str], marks: Sequence[str], receipt: Receipt | None
+    ) -> Noted:
         """See `Notes`."""
         given = {"lease": lease, "on_wire": as_text(on_wire, on_sqlite=False), "marks": _array(marks)}
+        given["note_number"] = str(number)
         if receipt is not None:
             given |= {"number": str(receipt.number), "taken": packed(receipt)}
         found = frozenset(row[0] for row in await self._noting.fetch(_note(receipt is not None), given))
@@ -120,7 +132,9 @@ def _element(value: str | int | datetime | None) -> str:
 def _note(with_receipt: bool) -> Statement:
     """All of it as one statement of PostgreSQL's, and so in one transaction and one round trip."""
     written = cast(bindparam("on_wire", type_=Text()), JSONB)
-    wires = update(senders).where(senders.c.id == _LEASE, senders.c.dead_at.is_(None)).values(on_wire=written)
+    number = bindparam("note_number", type_=BigInteger())
+    newest = (senders.c.id == _LEASE, senders.c.dead_at.is_(None), senders.c.note_number < number)
+    wires = update(senders).where(*newest).values(on_wire=written, note_number=number)
     wire = wires.returning(literal(_NOTED).label("noted")).cte("wire")
     marked = (
         select(messages.c.id)
@@ -128,7 +142,7 @@ def _note(with_receipt: bool) -> Statement:
         .where(messages.c.id == func.any(bindparam("marks", type_=ARRAY(Text()))), lease_of_message() == _LEASE)
     )
     whole = union_all(marked, select(wire.c.noted))
-    names = frozenset({"lease", "on_wire", "marks"})
+    names = frozenset({"lease", "on_wire", "marks", "note_number"})
     if not with_receipt:
         return Statement.of(whole, names)
     row = select(_LEASE, bindparam("number", type_=Integer()), bindparam("taken", type_=Text())).select_from(wire)

@@ -20,7 +20,10 @@ from store.notes import entered_before
 from store.receipts import packed
 from store.tables import events, messages
 
-_ON_WIRE = "UPDATE senders SET on_wire = ? WHERE id = ? AND dead_at IS NULL"
+_ON_WIRE = (
+    "UPDATE senders SET on_wire = :on_wire, note_number = :number "
+    "WHERE id = :lease AND dead_at IS NULL AND note_number < :number"
+)
 # It may be there already, where the answer to its commit was lost.
 _RECEIPT = "INSERT INTO receipts (sender, number, taken) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _HELD = "SELECT id FROM messages WHERE id IN (SELECT value FROM json_each(?)) AND lease = ?"
@@ -33,9 +36,11 @@ class SqliteNotes:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def write(self, lease: str, on_wire: Collection[str], marks: Sequence[str], receipt: Receipt | None) -> Noted:
+    async def write(
+        self, number: int, lease: str, on_wire: Collection[str], marks: Sequence[str], receipt: Receipt | None
+    ) -> Noted:
         """See `store.notes.Notes`."""
-        return await self._db.in_one_go(partial(_note, lease, on_wire, marks, receipt))
+        return await self._db.in_one_go(partial(_note, number, lease, on_wire, marks, receipt))
 
     async def enter(self, lease: str, given: Sequence[Receipt]) -> frozenset[str]:
         """See `store.notes.Notes`."""
@@ -46,13 +51,15 @@ class SqliteNotes:
 
 
 def _note(
+    number: int,
     lease: str,
     on_wire: Collection[str],
     marks: Sequence[str],
     receipt: Receipt | None,
     conn: sqlite3.Connection,
 ) -> Noted:
-    if not conn.execute(_ON_WIRE, (as_text(on_wire, on_sqlite=True), lease)).rowcount:
+    wires = {"number": number, "lease": lease, "on_wire": as_text(on_wire, on_sqlite=True)}
+    if not conn.execute(_ON_WIRE, wires).rowcount:
         return Noted(frozenset(), noted=False)
     if receipt is not None:
         conn.execute(_RECEIPT, (lease, receipt.number, packed(receipt)))

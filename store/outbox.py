@@ -7,6 +7,7 @@ import contextlib
 import sqlite3
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import count
 from typing import Any, NamedTuple, assert_never
 
 import psycopg
@@ -62,6 +63,7 @@ class StoredOutbox:
         self._policy = policy
         self._clock = clock
         self._notes: Notes = SqliteNotes(db) if db.sqlite else PostgresNotes(db)
+        self._note_numbers = count(1)
 
     async def claim(
         self, lease: str, limit: int, *, urgent_only: bool = False, passing_by: Sequence[str] = ()
@@ -138,8 +140,11 @@ class StoredOutbox:
         return [done for change in changes for done in await self.record([change])]
 
     async def note(self, lease: str, on_wire: Collection[str], marks: Sequence[str], receipt: Receipt | None) -> Noted:
-        """What is on the wires of a lease, and what was taken, in one transaction; see `mailer.journal.Records`."""
-        return await self._notes.write(lease, on_wire, marks, receipt)
+        """What is on the wires of a lease, and what was taken, in one transaction; see `mailer.journal.Records`.
+
+        Each try has a number of its own: one whose answer was lost may yet come about, when others were written since.
+        """
+        return await self._notes.write(next(self._note_numbers), lease, on_wire, marks, receipt)
 
     async def enter(self, lease: str, receipts: Sequence[Receipt]) -> frozenset[str]:
         """Enter mails that were noted as taken, in one transaction; see `mailer.journal.Records`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -294,6 +295,7 @@ senders = Table(
     Column("dead_at", UtcTime),  # real time: taken for dead, and kept until all that it held is taken over
     Column("on_wire", json_column(), nullable=False, server_default=text("'[]'")),  # ids, set before their final dots
     Column("relay_away_since", UtcTime),  # business time: its relay cannot be used, and mails wait
+    Column("note_number", BigInteger, nullable=False, server_default=text("0")),  # of the note that `on_wire` is from
 )
 
 receipts = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -28,6 +29,8 @@ from store import schema
 from store.chores import StoredChores
 from store.engine import Database
 from store.leases import Leases
+from store.notes import Notes, PostgresNotes
+from store.notes_sqlite import SqliteNotes
 from store.outbox import StoredOutbox
 from store.tables import events, institutions, messages, receipts, search_terms, senders, suppressions
 
@@ -90,6 +93,16 @@ class Mail:
         self.become(Status.IN_DOUBT, at)
 
 
+@dataclass(frozen=True)
+class Note:
+    """One that was written."""
+
+    number: int
+    wire: frozenset[str]
+    marks: list[str]
+    receipt: Receipt | None
+
+
 class Policy:
     def decide(self, candidate: Candidate, now: datetime) -> Claim:
         return Claim()
@@ -108,6 +121,8 @@ class Machine(RuleBasedStateMachine):
         self.model: dict[str, Mail] = {}
         self.receipts: dict[str, list[Receipt]] = {sender: [] for sender in SENDERS}
         self.numbers = count(1)
+        self.notes: Notes = SqliteNotes(self.db) if self.db.sqlite else PostgresNotes(self.db)
+        self.written: dict[str, list[Note]] = {sender: [] for sender in SENDERS}
         schedule = Schedule(INTERVALS)
         self.rules_of_outcomes = OutcomeRules(schedule, classify_reply, InDoubt().waits, self.room.timing.settles_at)
         self.outbox = StoredOutbox(self.db, self.room.ledger, self.room.cipher, Policy(), self.room.clock)
@@ -127,6 +142,7 @@ class Machine(RuleBasedStateMachine):
         return self.runner.run(work)
 
     def teardown(self) -> None:
+        self.run(self.notes.close())
         self.run(self.outbox.close())
         self.run(self.db.close())
         self.runner.close()
@@ -181,11 +197,27 @@ class Machine(RuleBasedStateMachine):
         mail = self.model[one]
         if mail.receipt is not None:
             return
-        marked = self.run(self.outbox.note(sender, {*self.wire(sender), one}, [one], None))
+        marked = self.note(sender, {*self.wire(sender), one}, [one])
         assert marked == Noted(frozenset({one} if mail.lease == sender else set()), noted=True)
         if not marked.held:
-            self.run(self.outbox.note(sender, self.wire(sender), [], None))
+            self.note(sender, self.wire(sender))
         mail.marked = mail.marked or mail.lease == sender
+
+    def note(self, sender: str, wire: set[str], marks: Sequence[str] = (), receipt: Receipt | None = None) -> Noted:
+        note = Note(next(self.numbers), frozenset(wire), list(marks), receipt)
+        self.written[sender].append(note)
+        return self.write(sender, note)
+
+    def write(self, sender: str, note: Note) -> Noted:
+        noted: Noted = self.run(self.notes.write(note.number, sender, note.wire, note.marks, note.receipt))
+        return noted
+
+    @rule(sender=st.sampled_from(SENDERS), age=st.integers(0, 5))
+    def write_late(self, sender: str, age: int) -> None:
+        """A copy of a note that was under way when its connection broke comes after the one that stood for it."""
+        if age < len(self.written[sender]):
+            late = self.written[sender][-1 - age]
+            assert self.write(sender, late) == Noted(frozenset(), noted=False)
 
     def wire(self, sender: str) -> set[str]:
         return {one for one, mail in self.model.items() if mail.lease == sender and mail.marked}
@@ -207,7 +239,7 @@ class Machine(RuleBasedStateMachine):
             self.note_taken(mail, result, sender, 2 if again else 1)
             return
         recorded = self.record(result)
-        self.run(self.outbox.note(sender, self.wire(sender) - {one}, [], None))
+        self.note(sender, self.wire(sender) - {one})
         assert recorded is (mail.lease == sender)
         if mail.lease != sender:
             return
@@ -230,7 +262,7 @@ class Machine(RuleBasedStateMachine):
         receipt = Receipt(next(self.numbers), [taken])
         for _ in range(times):
             wire = self.wire(sender) - {taken.message_id}
-            assert self.run(self.outbox.note(sender, wire, [], receipt)).noted
+            assert self.note(sender, wire, receipt=receipt).noted
         self.receipts[sender].append(receipt)
         if mail.lease == sender:
             mail.receipt, mail.marked = receipt.number, False
@@ -290,6 +322,7 @@ class Machine(RuleBasedStateMachine):
     def die(self, sender: str) -> None:
         self.run(self.leases.leave(sender))
         self.run(self.leases.enter(sender))
+        self.written[sender].clear()  # in earnest it has another name now
         receipts, self.receipts[sender] = self.receipts[sender], []
         entered = self.see_entered(receipts)
         for taken in (taken for receipt in receipts for taken in receipt.taken if taken.message_id not in entered):
@@ -334,6 +367,20 @@ class Machine(RuleBasedStateMachine):
                 mail.become(Status.CANCELLED)
             elif mail.status is Status.HELD:
                 mail.become(Status.SCHEDULED, self.room.timing.guide_due(self.now, "35"))
+
+    @invariant()
+    def what_was_noted_stands(self) -> None:
+        """But for mails that were lost to a report since, of which the next note says nothing any more."""
+        noted, on_wire = self.run(self.noted())
+        assert noted == {(sender, one.number) for sender in SENDERS for one in self.receipts[sender]}
+        assert all(self.wire(sender) <= on_wire[sender] for sender in SENDERS)
+
+    async def noted(self) -> tuple[set[tuple[str, int]], dict[str, set[str]]]:
+        """Receipts that are not entered yet, and what each sender has on its wires."""
+        async with self.db.read() as conn:
+            found = (await conn.execute(select(receipts.c.sender, receipts.c.number))).all()
+            wires = (await conn.execute(select(senders.c.id, senders.c.on_wire))).all()
+        return {(row.sender, row.number) for row in found}, {row.id: set(row.on_wire) for row in wires}
 
     @invariant()
     def the_database_agrees(self) -> None:

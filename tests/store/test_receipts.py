@@ -83,7 +83,7 @@ async def held(room: Any, count: int, kind: Kind = Kind.REJECTION) -> list[str]:
 async def test_a_receipt_is_noted_with_marks_and_entered_later(room: Any, notes: Notes) -> None:
     ids = await held(room, 3)
     receipt = Receipt(7, [taken(room, one) for one in ids[:2]])
-    assert await notes.write(SENDER, [ids[2]], [ids[2]], receipt) == Noted(frozenset({ids[2]}), noted=True)
+    assert await notes.write(1, SENDER, [ids[2]], [ids[2]], receipt) == Noted(frozenset({ids[2]}), noted=True)
     assert [await room.status(one) for one in ids] == [Status.SENDING] * 3
     assert await room.on_wire() == {ids[2]}
     assert await left(room) == [7]
@@ -103,18 +103,39 @@ async def test_the_same_again_does_no_harm(room: Any, notes: Notes) -> None:
     """As after a commit whose answer was lost."""
     ids = await held(room, 2)
     receipts_of = [Receipt(number, [taken(room, one)]) for number, one in enumerate(ids)]
-    for receipt in receipts_of * 2:
-        assert (await notes.write(SENDER, [], [], receipt)).noted
+    for number, receipt in enumerate(receipts_of * 2, 1):
+        assert (await notes.write(number, SENDER, [], [], receipt)).noted
     assert await left(room) == [0, 1]
     for _ in range(2):
         assert await notes.enter(SENDER, receipts_of) == set(ids)
     assert [await room.told(one) for one in ids] == [["sent"], ["sent"]]
 
 
+async def test_a_note_that_comes_late_changes_nothing(room: Any, notes: Notes) -> None:
+    """As one that was under way when its connection broke, and that reaches the server after newer ones."""
+    first, second, third = await held(room, 3)
+    receipt = Receipt(1, [taken(room, first)])
+    for number in (1, 3):  # the second was lost on its way, and is tried again
+        await notes.write(number, SENDER, [second], [second], receipt)
+    assert await notes.enter(SENDER, [receipt]) == {first}
+    await notes.write(4, SENDER, [second, third], [third], None)
+    late = Noted(frozenset(), noted=False)
+    assert await notes.write(2, SENDER, [second], [second], receipt) == late
+    assert await notes.write(4, SENDER, [], [third], Receipt(2, [taken(room, second)])) == late
+    assert await room.on_wire() == {second, third}
+    assert await left(room) == []
+
+
+async def test_numbers_of_notes_outlast_a_season(room: Any, notes: Notes) -> None:
+    """A busy sender writes hundreds of millions of notes in a week."""
+    assert (await notes.write(2**31, SENDER, [], [], None)).noted
+    assert (await notes.write(2**31 + 1, SENDER, [], [], None)).noted
+
+
 async def test_a_report_that_came_first_wins(room: Any, notes: Notes) -> None:
     first, other = await held(room, 2)
     receipt = Receipt(1, [taken(room, first), taken(room, other)])
-    await notes.write(SENDER, [], [], receipt)
+    await notes.write(1, SENDER, [], [], receipt)
     assert await room.move(first, Status.UNDELIVERED, "bounced", reason="userunknown")
     assert await notes.enter(SENDER, [receipt]) == {other}
     assert await room.status(first) is Status.UNDELIVERED
@@ -126,7 +147,7 @@ async def test_who_takes_over_enters_what_was_noted_and_doubts_what_was_not(
 ) -> None:
     noted, guide, marked, waiting = *await held(room, 1), *await held(room, 1, Kind.GUIDE), *await held(room, 2)
     receipt = Receipt(1, [taken(room, noted), taken(room, guide, Kind.GUIDE)])
-    await notes.write(SENDER, [marked], [marked], receipt)
+    await notes.write(1, SENDER, [marked], [marked], receipt)
     assert await leases.take_over_all() == 4
     found = [await room.status(one) for one in (noted, guide, marked, waiting)]
     assert found == [Status.SENT, Status.SENT, Status.IN_DOUBT, Status.SCHEDULED]
@@ -139,7 +160,7 @@ async def test_who_takes_over_enters_what_was_noted_and_doubts_what_was_not(
 
 async def test_who_takes_over_tells_what_came_too_late(room: Any, notes: Notes, leases: Leases) -> None:
     (bounced,) = await held(room, 1)
-    await notes.write(SENDER, [], [], Receipt(1, [taken(room, bounced)]))
+    await notes.write(1, SENDER, [], [], Receipt(1, [taken(room, bounced)]))
     await room.move(bounced, Status.UNDELIVERED, "bounced", reason="userunknown")
     await leases.take_over_all()
     assert await room.status(bounced) is Status.UNDELIVERED
@@ -151,7 +172,7 @@ async def test_who_takes_over_tells_what_came_too_late(room: Any, notes: Notes, 
 
 async def test_what_came_too_late_uncounts_no_try_of_another(room: Any, notes: Notes, leases: Leases) -> None:
     tried, again = await held(room, 2)
-    await notes.write(SENDER, [], [], Receipt(1, [taken(room, tried), taken(room, again)]))
+    await notes.write(1, SENDER, [], [], Receipt(1, [taken(room, tried), taken(room, again)]))
     await room.move(tried, Status.UNDELIVERED, "refused", attempts=3)
     await room.set(again, status=Status.SENDING, lease="sender-2", attempts=2)
     await leases.take_over_all()
@@ -165,12 +186,12 @@ async def test_a_sender_that_was_taken_for_dead_learns_it_and_tells_nothing_twic
 ) -> None:
     first, second = await held(room, 2)
     receipt = Receipt(1, [taken(room, first)])
-    await notes.write(SENDER, [second], [second], receipt)
+    await notes.write(1, SENDER, [second], [second], receipt)
     await leases.take_over_all()
     assert await notes.enter(SENDER, [receipt]) == {first}
     assert await room.told(first) == ["sent"]
     late = Receipt(2, [taken(room, second)])
-    assert await notes.write(SENDER, [], [second], late) == Noted(frozenset(), noted=False)
+    assert await notes.write(2, SENDER, [], [second], late) == Noted(frozenset(), noted=False)
     assert await left(room) == []
 
 
@@ -181,8 +202,8 @@ async def test_of_two_who_enter_one_does(postgres_room: Any) -> None:
     ids = await held(room, 40)
     notes, others = PostgresNotes(room.db), PostgresNotes(room.db)
     noted = [Receipt(number, [taken(room, one)]) for number, one in enumerate(ids)]
-    for receipt in noted:
-        await notes.write(SENDER, [], [], receipt)
+    for number, receipt in enumerate(noted, 1):
+        await notes.write(number, SENDER, [], [], receipt)
     answers = await asyncio.gather(
         notes.enter(SENDER, noted), others.enter(SENDER, noted[::-1]), leases.take_over_all(), leases.take_over_all()
     )
@@ -198,6 +219,12 @@ async def outbox(room: Any, leases: Leases) -> AsyncIterator[StoredOutbox]:
     outbox = StoredOutbox(room.db, room.ledger, room.cipher, Policy(), room.clock)
     yield outbox
     await outbox.close()
+
+
+async def test_each_try_of_a_note_is_newer_than_the_one_before(room: Any, outbox: StoredOutbox) -> None:
+    (message,) = await held(room, 1)
+    for _ in range(2):
+        assert await outbox.note(SENDER, [message], [message], None) == Noted(frozenset({message}), noted=True)
 
 
 async def test_what_the_database_refuses_is_put_aside_and_the_others_enter(room: Any, outbox: StoredOutbox) -> None:
@@ -230,7 +257,7 @@ async def test_notes_go_by_the_ids_given(postgres_room: Any) -> None:
     ids = await held(room, 10)
     notes = PostgresNotes(room.db)
     receipt = Receipt(1, [taken(room, one) for one in ids[:5]])
-    await notes.write(SENDER, ids[5:], ids[5:], receipt)
+    await notes.write(1, SENDER, ids[5:], ids[5:], receipt)
     await notes.enter(SENDER, [receipt])
     for connection in (notes._noting, notes._entering):
         plan = await plan_of(connection)

@@ -11,13 +11,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import CheckConstraint, Connection, insert, inspect, select
+from sqlalchemy import CheckConstraint, Connection, insert, inspect, select, text
 
 from core.messages import Receipt, Taken
 from store import schema
 from store.engine import Database
 from store.receipts import packed
-from store.tables import address_changes, institutions, metadata, receipts
+from store.tables import address_changes, institutions, metadata, receipts, senders
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 
@@ -80,6 +80,20 @@ async def test_receipts_left_behind_by_an_earlier_version_are_read(db: Database)
     async with db.read() as conn:
         after = (await conn.execute(select(receipts.c.taken))).scalar_one()
     assert json.loads(after) == json.loads(as_it_is)
+
+
+async def test_senders_of_an_earlier_version_are_known_and_go_on(db: Database) -> None:
+    """Before and after the upgrade: what numbers no notes leaves the number alone."""
+    enter = text("INSERT INTO senders (id, started_at, beat_at, on_wire) VALUES (:id, '2026-1-1', '2026-1-1', '[7]')")
+    async with db.write() as conn:
+        await conn.run_sync(lambda conn: command.downgrade(_config(conn), "0016"))
+        await conn.execute(enter, {"id": "before"})
+    await schema.upgrade(db)
+    async with db.write() as conn:
+        await conn.execute(enter, {"id": "after"})
+        await conn.execute(text("UPDATE senders SET on_wire = '[8]' WHERE id = 'before'"))
+        found = (await conn.execute(select(senders.c.id, senders.c.on_wire, senders.c.note_number))).all()
+    assert sorted(map(tuple, found)) == [("after", [7], 0), ("before", [8], 0)]
 
 
 def _config(conn: Connection) -> Config:
