@@ -17,7 +17,7 @@ from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 from sqlalchemy import CompoundSelect, Select, create_mock_engine
 
-from store.engine import Database
+from store.engine import NOTICE_OUR_DEATH, Database
 
 _SESSION = sql.SQL(
     """
@@ -110,6 +110,7 @@ class _Conversation:
         conn = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
         try:
             await conn.execute(_SESSION)
+            await conn.execute(NOTICE_OUR_DEATH)
         except BaseException:
             await conn.close()
             raise

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import orjson
 from psycopg.pq import ConnStatus
 from sqlalchemy import URL, event, func, make_url, text
-from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DisconnectionError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import TodokeError
@@ -37,6 +38,15 @@ _NOTICE_DEATH = {
 }
 """libpq's, seconds and ms: a server that vanished without a word is an error after some 20 s, not after a quarter of an
 hour; only its machine is asked, so that a statement may take as long as it likes."""
+
+NOTICE_OUR_DEATH = (
+    "SET idle_in_transaction_session_timeout = '10s'; "
+    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
+)
+"""The same for the server: what a machine that vanished or a process that was stopped holds in a transaction is free
+after some ten seconds, when a sender is taken for dead, too. No transaction rests so long between two statements:
+none waits for people or for other servers. As statements, since poolers refuse options of the start-up.
+"""
 
 _NOTIFY = text("NOTIFY todoke")
 _NOTIFIED = "todoke_notified"
@@ -71,6 +81,7 @@ class Database:
         self.engine = self._sqlite_engine() if self.sqlite else self._postgresql_engine()
         # SQLite's reading transactions see one state of the file anyhow; PostgreSQL's have to be told to.
         self._snapshots = self.engine if self.sqlite else self.engine.execution_options(isolation_level=_SNAPSHOT)
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = asyncio.Lock()
         self._one_go = OneGo(self.url.database or ":memory:", _PRAGMAS)
         self._waiters: set[asyncio.Event] = set()
@@ -100,7 +111,9 @@ class Database:
 
     def _postgresql_engine(self) -> AsyncEngine:
         engine = create_async_engine(self.url, hide_parameters=True, json_deserializer=orjson.loads)
+        event.listen(engine.sync_engine, "connect", _prepare_postgresql)
         event.listen(engine.sync_engine, "checkout", _refuse_ended)
+        event.listen(engine.sync_engine, "handle_error", _tell_of_the_end)
         return engine
 
     @asynccontextmanager
@@ -126,6 +139,12 @@ class Database:
                     await conn.execute(_NOTIFY)
         if wake:
             self.wake()
+
+    @asynccontextmanager
+    async def write_at_once(self) -> AsyncIterator[AsyncConnection]:
+        """For one statement, which is a transaction by itself: no process can stop between it and its commit."""
+        async with self.write() if self.sqlite else self._autocommit.connect() as conn:
+            yield conn
 
     async def in_one_go(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """One transaction on SQLite, without a hand-over to a thread for each of its statements: `work` makes them."""
@@ -194,6 +213,25 @@ def _refuse_ended(connection: Any, _record: Any, _proxy: Any) -> None:
         ended = DisconnectionError("the server has ended the connection")
         ended.invalidate_pool = True
         raise ended
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    connection.autocommit = True  # else a transaction would be begun, and taken back when nobody commits it
+    cursor = connection.cursor()
+    cursor.execute(NOTICE_OUR_DEATH)
+    cursor.close()
+    connection.autocommit = False
+
+
+def _tell_of_the_end(context: ExceptionContext) -> OperationalError | None:
+    """An OperationalError, as for every other connection that is lost.
+
+    Of one that rested in a transaction the server says that its state is invalid: an internal error, to psycopg.
+    """
+    error = context.sqlalchemy_exception
+    if not context.is_disconnect or not isinstance(error, InternalError) or error.orig is None:
+        return None
+    return OperationalError(error.statement, error.params, error.orig, error.hide_parameters, True)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -13,15 +13,12 @@ import psycopg
 import structlog
 
 from core.ending import within
-from store.engine import Database
+from store.engine import NOTICE_OUR_DEATH, Database
 
 log = structlog.get_logger("store")
 
 _LOCK = "SELECT pg_try_advisory_lock(7031002)"
 _UNLOCK = "SELECT pg_advisory_unlock(7031002)"
-_NOTICE_DEATH = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
-"""A machine that vanished holds the lock for some ten seconds, and not for hours."""
-
 _NOTICE_SILENCE = "SET idle_session_timeout = {:.0f}"
 _KNOWS_SILENCE = 140000
 _SILENCE_SECONDS = 30.0
@@ -52,7 +49,8 @@ class Seat:
 
     async def _take(self, dsn: str) -> bool:
         if self._conn is None:
-            self._conn = await psycopg.AsyncConnection.connect(dsn, autocommit=True, options=_NOTICE_DEATH)
+            self._conn = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
+            await self._conn.execute(NOTICE_OUR_DEATH)
             if self._conn.info.server_version >= _KNOWS_SILENCE:
                 await self._conn.execute(_NOTICE_SILENCE.format(self._silence * 1000))
         row = await (await self._conn.execute("SELECT true" if self._ours else _LOCK)).fetchone()

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import make_url, select, text
-from sqlalchemy.exc import IntegrityError
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Text, cast, column, func, make_url, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
+from store.direct import DirectConnection, Statement
 from store.engine import NOTIFYING, Database, notifies
 from store.tables import senders
 
 ADD = "INSERT INTO senders (id, started_at, beat_at) VALUES (:id, '2026-01-01', '2026-01-01')"
+
+
+SETTINGS = (
+    "SELECT name, setting FROM pg_settings "
+    "WHERE (name = 'idle_in_transaction_session_timeout' OR name LIKE 'tcp_keepalives%')"
+)
 
 
 async def add(db: Database, sender: str) -> None:
@@ -139,6 +148,58 @@ async def test_a_server_that_vanished_is_noticed_by_every_kind_of_connection(pos
         assert [one["tcp_user_timeout"] for one in found] == [expected, expected]
         assert [one["keepalives_idle"] for one in found] == ["10", "10"]
         await database.close()
+
+
+async def test_the_server_ends_sessions_of_whoever_vanished_or_stopped(postgres_url: str) -> None:
+    """Every kind of connection asks it for that, without leaving a transaction open."""
+    database = Database(postgres_url)
+    async with database.engine.connect() as conn:
+        pooled = (await conn.get_raw_connection()).driver_connection
+        assert pooled is not None
+        assert pooled.info.transaction_status == TransactionStatus.IDLE
+    async with database.read() as conn:
+        found = [{row.name: row.setting for row in await conn.execute(text(f"{SETTINGS} AND source = 'session'"))}]
+    direct = DirectConnection(database)
+    settings = select(cast(func.json_object_agg(column("name"), column("setting")), Text)).select_from(
+        text(f"({SETTINGS} AND source = 'session') AS found")
+    )
+    ((told,),) = await direct.fetch(Statement.of(settings, frozenset()), {})
+    found.append(json.loads(told))
+    await direct.close()
+    await database.close()
+    assert [one["idle_in_transaction_session_timeout"] for one in found] == ["10000", "10000"]
+    kept = {"tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"}
+    assert all(kept <= one.keys() for one in found)
+
+
+async def test_a_session_that_rested_in_a_transaction_is_a_lost_connection(postgres_url: str) -> None:
+    database, other = Database(postgres_url), Database(postgres_url)
+
+    async def rest() -> None:
+        async with database.write() as conn, other.write_at_once() as watch:
+            pid = (await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            await conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = 1"))
+            while (await watch.execute(text("SELECT 1 FROM pg_stat_activity WHERE pid = :pid"), {"pid": pid})).first():
+                pass
+            await conn.execute(text("SELECT 1"))
+
+    with pytest.raises(OperationalError, match="idle-in-transaction") as raised:
+        await rest()
+    assert raised.value.connection_invalidated
+    await add(database, "a")
+    assert await names(other) == ["a"]
+    await database.close()
+    await other.close()
+
+
+async def test_what_is_written_at_once_is_there_with_its_statement(db: Database) -> None:
+    async with db.write_at_once() as conn:
+        await conn.execute(text(ADD), {"id": "a"})
+        if not db.sqlite:
+            assert await names(db) == ["a"]
+    assert await names(db) == ["a"]
+    with pytest.raises(IntegrityError):
+        await add(db, "a")
 
 
 async def test_a_notice_that_was_taken_back_does_not_stand_for_the_next(postgres_url: str) -> None:
