@@ -4,6 +4,9 @@ Leases run on real time, as the database tells it: neither a fast business clock
 differ declare a living sender dead. A sender's row says which mails it is handing over; it stays until the last of
 what the sender held has been taken over, since it alone tells what is in doubt from what never left. Who has no row
 any more can mark nothing, so what was claimed in that name since has never left.
+
+A sender may stop anywhere and leave its transactions open. So nobody waits here for what another has locked: it is
+passed by, and comes next time.
 """
 
 from __future__ import annotations
@@ -26,9 +29,9 @@ from sqlalchemy import (
     literal,
     select,
     true,
+    union,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.clock import Clock
 from core.kinds import Kind
@@ -36,12 +39,12 @@ from core.messages import Change
 from core.ports import InDoubtPolicy
 from core.retry import Schedule, Tries, doubt
 from core.statuses import Status
-from store.bulk import insert_into
+from store.bulk import among, insert_into
 from store.engine import Database
 from store.ledger import Ledger
 from store.moves import ONCE_IN_DOUBT
 from store.receipts import LIVING, enter_left_behind
-from store.tables import messages, senders
+from store.tables import messages, receipts, senders
 
 _WATCHED_SHARE = 0.5
 
@@ -76,7 +79,7 @@ class Leases:
         """A sender starts. Once more does no harm, where the answer was lost; who was taken for dead stays so."""
         row = insert_into(senders, on_sqlite=self._db.sqlite)
         row = row.values(id=sender, started_at=self._real(), beat_at=self._real())
-        async with self._db.write() as conn:
+        async with self._db.write_at_once() as conn:
             await conn.execute(row.on_conflict_do_nothing())
 
     async def beat(self, sender: str, relay_away_since: datetime | None = None) -> bool:
@@ -85,7 +88,7 @@ class Leases:
         False where it was taken for dead meanwhile: what it held is no longer its own.
         """
         alive = update(senders).where(senders.c.id == sender, senders.c.dead_at.is_(None))
-        async with self._db.write() as conn:
+        async with self._db.write_at_once() as conn:
             result = await conn.execute(alive.values(beat_at=self._real(), relay_away_since=relay_away_since))
         return result.rowcount == 1
 
@@ -96,9 +99,8 @@ class Leases:
 
     async def leave(self, sender: str) -> None:
         """It ends, and what it still holds is given back."""
-        async with self._db.write() as conn:
-            await self._bury(conn, senders.c.id == sender)
-            await self._take_over(conn)
+        await self._bury(senders.c.id == sender)
+        await self._take_over()
 
     async def give_back(self, sender: str, but: Collection[str]) -> int:
         """Give back what a living sender holds and does not know of; how many messages it was.
@@ -115,18 +117,16 @@ class Leases:
         """Give back what dead senders hold; how many messages it was. To be called about every second."""
         async with self._db.read() as conn:
             dead = self._dead((await conn.execute(self._beats())).all())
-            orphaned = (await conn.execute(ORPHANED)).first()
-        if not dead and orphaned is None:
+            absent = (await conn.execute(ABSENT)).first()
+        if not dead and absent is None:
             return 0
-        async with self._db.write() as conn:
-            await self._bury(conn, senders.c.id.in_(dead) & self._is_silent())
-            return await self._take_over(conn)
+        await self._bury(senders.c.id.in_(dead) & self._is_silent())
+        return await self._take_over()
 
     async def take_over_all(self) -> int:
         """Give back whatever is held: for the sole sender of an SQLite database when it starts."""
-        async with self._db.write() as conn:
-            await self._bury(conn, true())
-            return await self._take_over(conn)
+        await self._bury(true())
+        return await self._take_over()
 
     def _dead(self, beats: Sequence[Row[Any]]) -> list[str]:
         """Whose last beat is older than the lease, and was so under our eyes for half of it without a gap.
@@ -152,20 +152,21 @@ class Leases:
     def _real(self, shift: timedelta = timedelta()) -> ColumnElement[Any]:
         return real_time(shift, sqlite=self._db.sqlite)
 
-    async def _bury(self, conn: AsyncConnection, which: ColumnElement[bool]) -> None:
-        await conn.execute(update(senders).where(which, senders.c.dead_at.is_(None)).values(dead_at=self._real()))
+    async def _bury(self, which: ColumnElement[bool]) -> None:
+        free = _free_rows(which, senders.c.dead_at.is_(None))
+        async with self._db.write_at_once() as conn:
+            await conn.execute(update(senders).where(senders.c.id.in_(free)).values(dead_at=self._real()))
 
-    async def _take_over(self, conn: AsyncConnection) -> int:
-        """Enter what the dead have noted, and give back what else they hold.
-
-        But for rows that somebody else has locked: those come next time.
-        """
-        entered = await enter_left_behind(conn, self._ledger)
-        orphaned = (await conn.execute(ORPHANED)).scalars().all()
-        rows = (await conn.execute(HELD, {"leases": orphaned})).all() if orphaned else []
-        await self._ledger.apply(conn, [self._change(row) for row in rows])
-        await conn.execute(_EMPTY_HANDED)
-        return entered + len(rows)
+    async def _take_over(self) -> int:
+        """Enter what the dead have noted, and give back what else they hold."""
+        async with self._db.write() as conn:
+            absent = (await conn.execute(ABSENT)).scalars().all()
+            noted = await enter_left_behind(conn, self._ledger, absent)
+            held = HELD.where(~among(conn, messages.c.id, noted.waiting))
+            rows = (await conn.execute(held, {"leases": absent})).all()
+            await self._ledger.apply(conn, [self._change(row) for row in rows])
+            await conn.execute(_EMPTY_HANDED)
+        return noted.entered + len(rows)
 
     def _change(self, row: Row[*tuple[Any, ...]]) -> Change:
         if row.on_wire is None or row.id not in row.on_wire:
@@ -194,8 +195,15 @@ def real_time(shift: timedelta = timedelta(), *, sqlite: bool) -> ColumnElement[
     return func.clock_timestamp() + literal(shift, Interval)
 
 
-ORPHANED = select(messages.c.lease).where(messages.c.lease.is_not(None), messages.c.lease.not_in(LIVING)).distinct()
-"""Names of senders that hold messages but do not live."""
+def _free_rows(*which: ColumnElement[bool]) -> Select[tuple[str]]:
+    """Senders of whom this is true, and whose rows nobody else has locked."""
+    return select(senders.c.id).where(*which).with_for_update(skip_locked=True)
+
+
+_ORPHANED = select(messages.c.lease).where(messages.c.lease.is_not(None), messages.c.lease.not_in(LIVING))
+
+ABSENT = union(_ORPHANED, select(senders.c.id).where(senders.c.dead_at.is_not(None)))
+"""Names of senders that do not live, of whom something is left."""
 
 HELD = (
     select(
@@ -213,4 +221,12 @@ HELD = (
 )
 """What senders of these names (`leases`) hold. `on_wire` is None where a sender has no row."""
 
-_EMPTY_HANDED = delete(senders).where(senders.c.dead_at.is_not(None), ~exists().where(messages.c.lease == senders.c.id))
+_EMPTY_HANDED = delete(senders).where(
+    senders.c.id.in_(
+        _free_rows(
+            senders.c.dead_at.is_not(None),
+            ~exists().where(messages.c.lease == senders.c.id),
+            ~exists().where(receipts.c.sender == senders.c.id),
+        )
+    )
+)

@@ -6,8 +6,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 
 from config.values import InDoubt
 from core.kinds import Kind
@@ -263,6 +264,56 @@ async def test_a_message_that_somebody_else_holds_just_now_is_taken_next_time(po
     assert await leases.take_over_dead() == 2
     assert await postgres_room.status(waiting) is Status.SCHEDULED
     assert await postgres_room.status(begun) is Status.IN_DOUBT, "what its sender had marked is not forgotten"
+
+
+async def test_no_transaction_of_its_own_holds_a_senders_row(postgres_room: Any, watch: Watch) -> None:
+    """As one that is stopped right behind a statement would."""
+    leases, statements = new_leases(postgres_room, watch), list[str]()
+
+    def ask(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        with psycopg.connect(postgres_room.db.dsn) as other:
+            assert other.execute("SELECT id FROM senders FOR UPDATE NOWAIT").fetchall() == [("sender-1",)]
+        statements.append(statement.split()[0])
+
+    event.listen(postgres_room.db.engine.sync_engine, "after_cursor_execute", ask)
+    await leases.enter("sender-1")
+    assert await leases.beat("sender-1")
+    event.remove(postgres_room.db.engine.sync_engine, "after_cursor_execute", ask)
+    assert statements == ["INSERT", "UPDATE"]
+
+
+async def test_nobody_waits_for_what_another_has_locked(postgres_room: Any, watch: Watch) -> None:
+    """As by the session of a sender that was stopped in a transaction: the others are buried and taken over."""
+    room, leases = postgres_room, new_leases(postgres_room, watch)
+    for name in ("sender-1", "sender-2", "sender-3"):
+        await leases.enter(name)
+    for name in ("sender-1", "sender-2"):
+        await silence(room, name, LEASE + 1)
+    stuck, free = await room.add(status=Status.SENDING), await room.add(status=Status.SENDING, lease="sender-2")
+    await room.put_on_wire(stuck)
+    async with asyncio.timeout(60), room.db.write() as conn:
+        await conn.execute(text("SELECT id FROM senders WHERE id = 'sender-1' FOR UPDATE"))
+        assert await look_for(leases, watch, LEASE) == 1
+        assert await leases.beat("sender-3")
+    assert await room.status(free) is Status.SCHEDULED
+    assert await room.status(stuck) is Status.SENDING
+    assert await leases.take_over_dead() == 1
+    assert await room.status(stuck) is Status.IN_DOUBT
+
+
+async def test_who_leaves_waits_for_nobody(postgres_room: Any, watch: Watch) -> None:
+    room, leases = postgres_room, new_leases(postgres_room, watch)
+    await room.put_on_wire(lease="sender-1")  # dead, and about to be forgotten
+    await leases.enter("sender-2")
+    message = await room.add(status=Status.SENDING, lease="sender-2")
+    async with asyncio.timeout(60), room.db.write() as conn:
+        await conn.execute(text("SELECT id FROM senders WHERE id = 'sender-1' FOR UPDATE"))
+        await leases.leave("sender-2")
+        assert (await conn.execute(select(senders.c.id))).scalars().all() == ["sender-1"]
+    assert await room.status(message) is Status.SCHEDULED
+    assert await leases.take_over_dead() == 0
+    async with room.db.read() as conn:
+        assert (await conn.execute(select(senders.c.id))).all() == []
 
 
 async def test_the_dead_are_forgotten_once_they_hold_nothing(room: Any, leases: Leases, watch: Watch) -> None:

@@ -19,7 +19,7 @@ from store.bulk import insert_rows
 from store.candidates import READY
 from store.chores import EXPIRED, NEXT_EXPIRY
 from store.intake import known
-from store.leases import HELD, ORPHANED
+from store.leases import ABSENT, HELD
 from store.moves import Moves
 from store.outbox import NEXT_READY
 from store.reading import EVERYTHING, MessageFilter, Sight, message_page
@@ -77,7 +77,7 @@ QUERIES: list[tuple[Any, dict[str, Any], str]] = [
     (EXPIRED, {"now": NOW + timedelta(days=10)}, "ix_messages_expires_at"),
     (NEXT_EXPIRY, {}, "ix_messages_expires_at"),
     (HELD, {"leases": ["sender-1", "sender-2"]}, "ix_messages_lease"),
-    (ORPHANED, {}, "ix_messages_lease"),
+    (ABSENT, {}, "ix_messages_lease"),
 ]
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from bounce_handler.classifying import classify_reply
 from config.values import InDoubt
@@ -155,6 +155,47 @@ async def test_who_takes_over_enters_what_was_noted_and_doubts_what_was_not(
     assert (row.secret, row.sent_at, row.diagnostic, row.attempts) == (None, NOW, REPLY, 1)
     assert row.settles_at == room.timing.settles_at(NOW, "35")
     assert await room.told(noted) == ["sent"]
+    assert await left(room) == []
+
+
+@pytest.mark.parametrize("locked", ["receipts WHERE number = 1", "messages WHERE id = :message"])
+async def test_a_receipt_that_another_has_locked_waits_and_is_not_forgotten(postgres_room: Any, locked: str) -> None:
+    """It, or one of its mails. The rest is taken over, and what it tells of is neither in doubt nor sent again."""
+    room = postgres_room
+    leases = Leases(room.db, room.ledger, room.clock, Schedule([60, 300]), InDoubt())
+    await leases.enter(SENDER)
+    first, second, other, waiting = await held(room, 4)
+    notes = PostgresNotes(room.db)
+    await notes.write(1, SENDER, [], [], Receipt(1, [taken(room, first), taken(room, second)]))
+    await notes.write(2, SENDER, [], [], Receipt(2, [taken(room, other)]))
+    await notes.close()
+    async with asyncio.timeout(60), room.db.write() as conn:
+        await conn.execute(text(f"SELECT FROM {locked} FOR UPDATE"), {"message": second})
+        await leases.leave(SENDER)
+    found = [await room.status(one) for one in (first, second, other, waiting)]
+    assert found == [Status.SENDING, Status.SENDING, Status.SENT, Status.SCHEDULED]
+    assert await left(room) == [1]
+    assert await leases.take_over_dead() == 2
+    assert [await room.told(one) for one in (first, second)] == [["sent"], ["sent"]]
+    assert await left(room) == []
+    assert await leases.take_over_dead() == 0
+
+
+async def test_a_receipt_of_mails_that_are_held_no_more_is_not_forgotten_either(postgres_room: Any) -> None:
+    room = postgres_room
+    leases = Leases(room.db, room.ledger, room.clock, Schedule([60, 300]), InDoubt())
+    await leases.enter(SENDER)
+    (bounced,) = await held(room, 1)
+    notes = PostgresNotes(room.db)
+    await notes.write(1, SENDER, [], [], Receipt(1, [taken(room, bounced)]))
+    await notes.close()
+    await room.move(bounced, Status.UNDELIVERED, "bounced", reason="userunknown")
+    async with asyncio.timeout(60), room.db.write() as conn:
+        await conn.execute(text("SELECT FROM receipts FOR UPDATE"))
+        await leases.leave(SENDER)
+    assert await left(room) == [1]
+    assert await leases.take_over_dead() == 1
+    assert await room.told(bounced) == ["bounced", "outcome-late"]
     assert await left(room) == []
 
 
