@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -61,25 +61,33 @@ class Heartbeat:
         self._seconds = seconds
         self._share = share
         self._deaths = 0
-        self._trouble = Trouble(log.bind(sender=name), "could not beat", "beats again")
+        bound = log.bind(sender=name)
+        self._trouble = Trouble(bound, "could not beat", "beats again")
+        self._take_over_trouble = Trouble(bound, "could not take over", "takes over again")
 
     async def start(self) -> None:
         """Become known, as soon as the database takes it."""
         await insist(lambda: self._leases.enter(self.lease), self._trouble, self._seconds)
 
     async def run(self) -> None:
-        """Beat until cancelled, and look after what dead senders left."""
+        """Beat until cancelled."""
+        await self._again_and_again(self._beat, self._trouble)
+
+    async def look_after(self) -> None:
+        """Take over what dead senders left, until cancelled. Beside the beats, none of which waits for it."""
+        await self._again_and_again(self._take_over, self._take_over_trouble)
+
+    async def _again_and_again(self, work: Callable[[], Awaitable[None]], trouble: Trouble) -> None:
         while True:
             try:
-                await unbroken(self.beat())
+                await unbroken(work())
             except Exception:
-                self._trouble.met()
+                trouble.met()
             else:
-                self._trouble.passed()
+                trouble.passed()
             await asyncio.sleep(self._seconds)
 
-    async def beat(self) -> None:
-        """One beat."""
+    async def _beat(self) -> None:
         if not await self._leases.beat(self.lease, self._away_since()):
             log.warning("taken for dead; going on under a new name", sender=self.lease)
             self._deaths += 1
@@ -87,6 +95,8 @@ class Heartbeat:
             await self._leases.enter(lease)
             self.lease = lease
         self._share(await self._leases.living())
+
+    async def _take_over(self) -> None:
         taken_over = await self._leases.take_over_dead()
         if taken_over:
             log.info("took over what dead senders held", messages=taken_over)

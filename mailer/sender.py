@@ -141,7 +141,8 @@ class Sender:
         """
         await self._heartbeat.start()
         working = [asyncio.create_task(self._delivering.work(connection)) for connection in self._connections]
-        serving = [asyncio.create_task(part.run()) for part in (self._journal, self._heartbeat, self._gate)]
+        parts = (self._journal.run, self._heartbeat.run, self._heartbeat.look_after, self._gate.run)
+        serving = [asyncio.create_task(run()) for run in parts]
         feeding = asyncio.create_task(self._feed())
         try:
             await _until(stop, [*working, *serving, feeding])

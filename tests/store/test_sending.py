@@ -284,6 +284,35 @@ async def test_a_mail_is_marked_before_its_dot_and_never_more_than_there_are_con
     assert max(together) <= 4
 
 
+class SlowHeir(Leases):
+    """Takes over for as long as it is told; whoever beats ten times meanwhile tells."""
+
+    def __init__(self, office: Office) -> None:
+        super().__init__(office.room.db, office.room.ledger, office.room.clock, Schedule([60]), InDoubt())
+        self.begun, self.may_end, self.beaten_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._beats = 0
+
+    async def beat(self, sender: str, relay_away_since: datetime | None = None) -> bool:
+        self._beats += self.begun.is_set()
+        if self._beats == 10:
+            self.beaten_on.set()
+        return await super().beat(sender, relay_away_since)
+
+    async def take_over_dead(self) -> int:
+        self.begun.set()
+        await self.may_end.wait()
+        return await super().take_over_dead()
+
+
+async def test_no_beat_waits_for_a_take_over(office: Office) -> None:
+    office.leases = heir = SlowHeir(office)
+    async with asyncio.timeout(60), office.open():
+        try:
+            await heir.beaten_on.wait()
+        finally:
+            heir.may_end.set()
+
+
 async def test_marks_and_outcomes_share_transactions(room: Any, office: Office) -> None:
     await fill(room, 100)
     async with office.open(office.sender(connections=10)):
