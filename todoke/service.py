@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from config.settings import Environment, Settings
 from core.ending import end
 from store import schema
-from store.engine import DatabaseUnavailable
+from store.engine import DatabaseUnavailable, unavailable
 from store.wakeups import relay_wakeups
 from todoke.adapting import refuse_problems
 from todoke.deadline import Deadline
@@ -138,12 +139,15 @@ async def prepare(wiring: Wiring, settings: Settings) -> None:
 
     Raises DatabaseUnavailable, SchemaOutdated.
     """
-    await wiring.db.reach()
-    if wiring.db.sqlite or settings.environment is Environment.LOCAL:
-        await schema.upgrade(wiring.db)
-    else:
-        await schema.require_current(wiring.db)
-    await wiring.start()
+    try:
+        await wiring.db.reach()
+        if wiring.db.sqlite or settings.environment is Environment.LOCAL:
+            await schema.upgrade(wiring.db)
+        else:
+            await schema.require_current(wiring.db)
+        await wiring.start()
+    except OperationalError as error:
+        raise unavailable(error) from error
 
 
 async def prepare_patiently(

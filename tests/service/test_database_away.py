@@ -45,6 +45,23 @@ async def test_a_database_that_comes_up_later_is_waited_for(wiring: Wiring, post
     assert (await schema.state(wiring.db)).up_to_date
 
 
+async def test_trouble_after_the_first_word_is_waited_out_too(wiring: Wiring, postgres_server: str) -> None:
+    dsn = wiring.db.dsn
+    async with await psycopg.AsyncConnection.connect(postgres_server, autocommit=True) as conn:
+        await conn.execute(f"CREATE DATABASE {wiring.db.url.database}".encode())
+        await conn.execute(f"ALTER DATABASE {wiring.db.url.database} SET lock_timeout = '10ms'".encode())
+    with capture_logs() as logs:
+        async with await psycopg.AsyncConnection.connect(dsn) as upgrading:
+            await upgrading.execute("SELECT pg_advisory_xact_lock(7031001)")
+            preparing = asyncio.create_task(prepare_patiently(wiring, wiring.settings, patience=60, pause=0.01))
+            async with asyncio.timeout(30):
+                while not logs and not preparing.done():  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        await preparing
+    assert {entry["event"] for entry in logs} == {"waiting for the database"}
+    assert (await schema.state(wiring.db)).up_to_date
+
+
 async def test_nobody_waits_for_ever(wiring: Wiring) -> None:
     with pytest.raises(DatabaseUnavailable, match="does not exist"):
         await prepare_patiently(wiring, wiring.settings, patience=0.0, pause=0.01)
