@@ -166,7 +166,7 @@ class Sender:
         What is urgent is looked for at once when there is news, however long the queue.
         """
         pace = Pace(self._settings.connections, asyncio.get_running_loop().time)
-        wanted = self._delivering.wanted
+        wanted = self._delivering.turns.wanted
         trouble = Trouble(log, "could not claim", "claims again")
         async with self._woken() as woken:
             while True:
@@ -189,7 +189,7 @@ class Sender:
         limit = pace.limit()
         lease, claimed = await self._claim(limit)
         pace.claimed(len(claimed))
-        self._delivering.enough = max(self._settings.connections, limit // 2)
+        self._delivering.turns.enough = max(self._settings.connections, limit // 2)
         await self._take(lease, claimed)
         return len(claimed)
 
@@ -200,7 +200,7 @@ class Sender:
         """
         await self._give_back_unanswered()
         lease = self._heartbeat.lease
-        claim = self._outbox.claim(lease, limit, urgent_only=urgent_only, passing_by=self._delivering.stalled())
+        claim = self._outbox.claim(lease, limit, urgent_only=urgent_only, passing_by=self._delivering.turns.stalled())
         try:
             return lease, await unbroken(claim)
         except Exception:
@@ -231,7 +231,7 @@ class Sender:
         seconds = self._clock.real_seconds_until(ready_at)
         if seconds > 0:
             return min(seconds, _LONGEST_WAIT_SECONDS)
-        return self._settings.patience if self._delivering.stalled() else _SHORTEST_WAIT_SECONDS
+        return self._settings.patience if self._delivering.turns.stalled() else _SHORTEST_WAIT_SECONDS
 
     def _prepare(self, message: Message, lease: str) -> None:
         """Compose a mail and have it sent; one that cannot be made waits until the set-up is mended.
