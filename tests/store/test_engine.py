@@ -183,7 +183,7 @@ async def test_a_session_that_rested_in_a_transaction_is_a_lost_connection(postg
                 pass
             await conn.execute(text("SELECT 1"))
 
-    with pytest.raises(OperationalError, match="idle-in-transaction") as raised:
+    with pytest.raises(OperationalError) as raised:  # what the server said last may be lost with the connection
         await rest()
     assert raised.value.connection_invalidated
     await add(database, "a")
