@@ -38,17 +38,13 @@ class Reserve(Generic[T]):
         """Whether no more mails are wanted that might have to wait."""
         return len(self._aside) >= self._connections * _MOST_ASIDE
 
-    def admits(self, provider: str, holding: Sequence[str], *, urgent: bool) -> bool:
-        """Whether a mail may have a connection, while mails to these hold the others."""
-        return urgent or self._shares.proven(provider) or self._room(holding) > 0
-
     def wait(self, mail: T) -> None:
         """Keep a mail until it is released."""
         self._aside.append(mail)
 
     def released(self, holding: Sequence[str]) -> Sequence[T]:
         """Those that may be tried again, while mails to these hold connections, in their order."""
-        count = min(len(self._aside), max(0, self._room(holding)))
+        count = min(len(self._aside), max(0, self.room(holding)))
         return [self._aside.popleft() for _ in range(count)]
 
     def forget(self) -> int:
@@ -57,8 +53,11 @@ class Reserve(Generic[T]):
         self._aside.clear()
         return waiting
 
-    def _room(self, holding: Sequence[str]) -> int:
-        """How many more mails to providers that have not shown to be quick may have a connection."""
+    def room(self, holding: Sequence[str]) -> int:
+        """How many more mails may have a connection while mails to these hold one, of those that have to ask.
+
+        Urgent mails, and those to providers that have shown to be quick, need not ask.
+        """
         unproven = [provider for provider in holding if not self._shares.proven(provider)]
         trouble = any(map(self._shares.silent, unproven))
         kept = max(1, int(self._connections * _KEPT_IN_TROUBLE)) if trouble else int(self._connections * _KEPT)

@@ -123,13 +123,17 @@ class Turns:
             self._release()  # for the same is to be done with those that wait behind it
         elif self._follows(mail, behind):
             return True
-        elif not self._reserve.admits(mail.provider, self._holding(but=place), urgent=mail.urgent):
+        elif not self._has_room(mail, place):
             self._set_aside(mail)
         elif self._shares.begin(mail.provider):
             return True
         else:
             self._wait(mail)
         return False
+
+    def _has_room(self, mail: Outgoing, place: Place) -> bool:
+        exempt = mail.urgent or self._shares.proven(mail.provider)
+        return exempt or self._reserve.room(self._holding(but=place)) > 0
 
     def _follows(self, mail: Outgoing, current: Outgoing | None) -> bool:
         same = current is not None and current.provider == mail.provider
