@@ -12,7 +12,7 @@ _EVERY_SECONDS = 60.0
 class Log(Protocol):
     """Where it is told."""
 
-    def exception(self, event: str, **about: Any) -> Any:
+    def exception(self, event: str) -> Any:
         """An error, with the traceback of what is being handled."""
 
     def warning(self, event: str, **about: Any) -> Any:
@@ -33,15 +33,15 @@ class Trouble:
         self._since = self._told = 0.0
         self._times = 0
 
-    def met(self, **about: Any) -> None:
+    def met(self) -> None:
         """It failed; to be called while the exception is handled."""
         now = self._time()
         if not self._times:
             self._since = self._told = now
-            self._log.exception(f"{self._failed}; trying again", **about)
+            self._log.exception(f"{self._failed}; trying again")
         elif now - self._told >= _EVERY_SECONDS:
             self._told = now
-            self._log.warning(f"{self._failed}; still trying", exc_info=True, **self._so_far(now), **about)
+            self._log.warning(f"{self._failed}; still trying", exc_info=True, **self._so_far(now))
         self._times += 1
 
     def passed(self) -> None:

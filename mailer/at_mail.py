@@ -30,5 +30,4 @@ class AtMail:
 
     def passed(self) -> None:
         """A mail got past MAIL."""
-        if self._met:
-            self._met.clear()
+        self._met.clear()

@@ -6,16 +6,7 @@ import pytest
 
 from mailer.reserve import Reserve
 from mailer.shares import Shares
-
-PATIENCE = 1.0
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.mailer.test_shares import PATIENCE, Clock
 
 
 class Sending:
