@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -48,12 +49,16 @@ after some ten seconds, when a sender is taken for dead, too. No transaction res
 none waits for people or for other servers. As statements, since poolers refuse options of the start-up.
 """
 
+_PARTING_SECONDS = 2.0
+"""How long the end waits for what was cancelled just before, to have its connections back and close them."""
+
 _NOTIFY = text("NOTIFY todoke")
 _NOTIFIED = "todoke_notified"
 
 NOTIFYING = func.pg_notify("todoke", "")
 """For a statement on PostgreSQL to select, so that its transaction needs no other to wake waiters; see `notifies`."""
-_SNAPSHOT = "REPEATABLE READ"
+_SNAPSHOT = {"isolation_level": "REPEATABLE READ"}
+_AT_ONCE = {"isolation_level": "AUTOCOMMIT"}
 
 
 class DatabaseUnavailable(TodokeError):
@@ -79,13 +84,12 @@ class Database:
         self.sqlite = found.get_backend_name() == "sqlite"
         self.url = found if self.sqlite else _noticing_death(found)
         self.engine = self._sqlite_engine() if self.sqlite else self._postgresql_engine()
-        # SQLite's reading transactions see one state of the file anyhow; PostgreSQL's have to be told to.
-        self._snapshots = self.engine if self.sqlite else self.engine.execution_options(isolation_level=_SNAPSHOT)
-        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer = asyncio.Lock()
         self._one_go = OneGo(self.url.database or ":memory:", _PRAGMAS)
         self._waiters: set[asyncio.Event] = set()
         self._waking: set[AsyncConnection] = set()
+        self._lent = 0
+        self._all_back = asyncio.Event()
 
     @property
     def dsn(self) -> str:
@@ -117,9 +121,27 @@ class Database:
         return engine
 
     @asynccontextmanager
+    async def _lend(self, **options: Any) -> AsyncIterator[AsyncConnection]:
+        """A connection with its execution options.
+
+        Not those of an engine: whoever is cancelled while SQLAlchemy sets these leaves the pool without a connection.
+        """
+        self._lent += 1
+        self._all_back.clear()
+        try:
+            async with self.engine.connect() as conn:
+                yield await conn.execution_options(**options) if options else conn
+        finally:
+            self._lent -= 1
+            if not self._lent:
+                self._all_back.set()
+
+    @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """One snapshot to read from, for as many queries as it takes."""
-        async with self._snapshots.connect() as conn, conn.begin():
+        # SQLite's reading transactions see one state of the file anyhow; PostgreSQL's have to be told to.
+        options = {} if self.sqlite else _SNAPSHOT
+        async with self._lend(**options) as conn, conn.begin():
             yield conn
 
     @asynccontextmanager
@@ -128,8 +150,7 @@ class Database:
         async with AsyncExitStack() as stack:
             if self.sqlite:
                 await stack.enter_async_context(self._writer)
-            conn = await stack.enter_async_context(self.engine.connect())
-            conn = await conn.execution_options(todoke_write=True)
+            conn = await stack.enter_async_context(self._lend(todoke_write=True))
             stack.callback(self._waking.discard, conn)
             conn.info.pop(_NOTIFIED, None)  # by a transaction before this one, which may have failed
             async with conn.begin():
@@ -143,7 +164,7 @@ class Database:
     @asynccontextmanager
     async def write_at_once(self) -> AsyncIterator[AsyncConnection]:
         """For one statement, which is a transaction by itself: no process can stop between it and its commit."""
-        async with self.write() if self.sqlite else self._autocommit.connect() as conn:
+        async with self.write() if self.sqlite else self._lend(**_AT_ONCE) as conn:
             yield conn
 
     async def in_one_go(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -173,19 +194,26 @@ class Database:
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncConnection]:
         """An SQLite connection without a transaction: it sees every commit, and holds no old state of the file."""
-        async with self.engine.connect() as conn:
-            yield await conn.execution_options(todoke_watch=True)
+        async with self._lend(todoke_watch=True) as conn:
+            yield conn
 
     async def reach(self) -> None:
         """Connect, to see whether it can be done. Raises DatabaseUnavailable, which tells no password."""
         try:
-            async with self.engine.connect():
+            async with self._lend():
                 pass
         except (OperationalError, OSError) as error:
             raise unavailable(error) from error
 
-    async def close(self) -> None:
-        """Give all connections back."""
+    async def close(self, parting_seconds: float = _PARTING_SECONDS) -> None:
+        """Close all connections; those in use, once they come back within that time.
+
+        Who was cancelled and not waited for still gives his back, into a pool that nobody would close again.
+        """
+        if self._lent:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(parting_seconds):
+                    await self._all_back.wait()
         await self._one_go.close()
         await self.engine.dispose()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Text, cast, column, func, make_url, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.pool import QueuePool
 
 from store.direct import DirectConnection, Statement
 from store.engine import NOTIFYING, Database, notifies
@@ -224,3 +226,50 @@ async def test_a_notice_that_was_taken_back_does_not_stand_for_the_next(postgres
         heard = [notice.channel async for notice in listener.notifies(timeout=30, stop_after=2)]
     assert heard == ["todoke", "todoke"]
     await database.close()
+
+
+async def test_the_end_waits_for_what_was_cancelled_to_give_its_connection_back(postgres_url: str) -> None:
+    database, taken = Database(postgres_url), asyncio.Event()
+    found: list[Any] = []
+
+    async def rest() -> None:
+        async with database.read() as conn:
+            found.append((await conn.get_raw_connection()).driver_connection)
+            taken.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(rest())
+    await taken.wait()
+    task.cancel()
+    await database.close()
+    assert found[0].closed
+    await asyncio.wait({task})
+
+
+async def test_the_end_waits_no_longer_than_it_may_for_who_goes_on(db: Database) -> None:
+    async with db.watch() as conn:
+        await db.close(parting_seconds=0.01)
+        assert (await conn.execute(text("SELECT 1"))).scalar_one() == 1
+        await conn.invalidate()  # nobody else would close it
+
+
+async def test_whoever_is_cancelled_gives_his_connection_back_wherever_he_is(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("psycopg.waiting.MAX_BUSY_TIME", 0.0)  # as in a busy loop: it then lets others run in between
+
+    async def look() -> None:
+        async with db.read() as conn:
+            await conn.execute(text("SELECT 1"))
+        async with db.write_at_once() as conn:
+            await conn.execute(text("SELECT 1"))
+
+    for steps in range(120):
+        looking = asyncio.create_task(look())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        looking.cancel()
+        await asyncio.wait({looking})
+        pool = db.engine.pool
+        assert isinstance(pool, QueuePool)
+        assert not pool.checkedout(), steps
