@@ -24,6 +24,7 @@ from web import (
 from web.middleware import Envelope
 from web.pages.dashboard import Counting
 from web.pages.routers import PAGE_ROUTERS as PAGE_ROUTERS
+from web.patience import Patience
 from web.problems import EXCEPTION_HANDLERS
 from web.services import Services
 from web.sessions import SignInNeeded, to_sign_in
@@ -54,7 +55,7 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
         exception_handlers={**EXCEPTION_HANDLERS, SignInNeeded: to_sign_in},
-        middleware=[Middleware(Envelope)],
+        middleware=[Middleware(Envelope), Middleware(Patience)],
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.services = services

@@ -72,9 +72,14 @@ def _with_head(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
     return {**headers, "Allow": "GET, HEAD"}
 
 
+def unavailable_answer(request: Request) -> Response:
+    """503, and when to try again."""
+    return problem_answer(request, Problem("unavailable"), {"Retry-After": str(_RETRY_AFTER_SECONDS)})
+
+
 async def _on_database_trouble(request: Request, error: Exception) -> Response:
     log.error("could not reach the database", kind=type(error).__name__)
-    return problem_answer(request, Problem("unavailable"), {"Retry-After": str(_RETRY_AFTER_SECONDS)})
+    return unavailable_answer(request)
 
 
 async def _on_disconnect(_request: Request, _error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Jobs do not wait for ever for a database that hangs, and can be posted again."""
+"""Nobody waits for ever for a database that hangs; jobs can be posted again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
+import orjson
 import pytest
 from sqlalchemy import select
 
@@ -84,3 +85,35 @@ async def test_connections_that_never_answer_are_given_up(
         assert (await client.post("/v1/jobs", json=_JOB)).status_code == 200
         answers = await asyncio.gather(*(client.get("/v1/messages") for _ in range(20)))
         assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_whoever_asks_for_something_is_told_that_the_database_hangs(
+    wiring: Wiring, hanging_way: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with client_of(wiring) as client:
+        (posted,) = (await client.post("/v1/jobs", json=_JOB)).json()["messages"]
+        cancel = f"/v1/messages/{posted['id']}/cancel"
+        monkeypatch.setattr("web.patience._BEGIN_SECONDS", 0.5)
+        hanging_way.freeze()
+        asked = [client.get("/v1/messages") for _ in range(20)]  # more than the pool has connections
+        asked += [client.post(cancel, json={}), client.head("/v1/messages")]
+        *answers, empty = await asyncio.gather(*asked)
+        assert all(map(is_unavailable, answers))
+        assert (empty.status_code, empty.content) == (503, b"")
+        page = await client.get("/messages", headers={"Accept": "text/html"})
+        assert (page.status_code, page.headers["retry-after"]) == (503, "5")
+        assert "ただいま処理できません" in page.text
+        assert (await client.get("/livez")).status_code == 200
+        hanging_way.thaw()
+        monkeypatch.setattr("web.patience._BEGIN_SECONDS", 20)
+        answers = await asyncio.gather(*(client.get("/v1/messages") for _ in range(20)))
+        assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_whoever_sends_much_has_his_time(monkeypatch: pytest.MonkeyPatch, wiring: Wiring) -> None:
+    monkeypatch.setattr("web.patience._BEGIN_SECONDS", 0.0)
+    async with client_of(wiring) as client:
+        assert is_unavailable(await client.post("/v1/jobs", json=_JOB))
+        padded = orjson.dumps(_JOB) + b" " * 70_000
+        answer = await client.post("/v1/jobs", content=padded, headers={"Content-Type": "application/json"})
+        assert answer.status_code in {200, 202}
