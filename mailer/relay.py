@@ -6,8 +6,11 @@ aiosmtplib does it once a connection stands; the conversation after that is `Wir
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 import socket
 import ssl
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -15,7 +18,7 @@ import aiosmtplib
 from aiosmtplib import SMTPAuthenticationError, SMTPException, SMTPHeloError, SMTPResponseException, SMTPStatus
 
 from core.errors import TodokeError
-from mailer.dialing import Resolve, Unreachable, addresses_of, dial
+from mailer.dialing import Address, Resolve, SocketAddress, Unreachable, addresses_of, dial
 from mailer.wire import Wire
 
 TlsMode = Literal["none", "starttls", "tls"]
@@ -55,27 +58,56 @@ class RelayTrouble(TodokeError, ConnectionError):
 
 
 class Relay:
-    """Opens connections to one relay."""
+    """Opens connections to one relay.
+
+    An address that takes a connection and then does not serve leads to the next one, and is tried last from then on
+    (RFC 5321 section 5.1).
+    """
 
     def __init__(self, settings: RelaySettings, resolve: Resolve = addresses_of) -> None:
         self._settings = settings
         self._resolve = resolve
         self._context: ssl.SSLContext | None = None
+        self._failures = itertools.count(1)
+        self._failed: dict[SocketAddress, int] = {}
 
     async def open(self) -> Wire:
-        """A connection on which mails can be sent. Raises RelayTrouble."""
+        """A connection on which mails can be sent. Raises RelayTrouble: what the first address did."""
         settings = self._settings
-        try:
-            client = self._client()
-            sock = await dial(settings.host, settings.port, settings.command_timeout, self._resolve)
-            return await _connected(client, sock)
-        except Unreachable as error:
-            raise RelayTrouble(str(error)) from error
-        except SMTPResponseException as error:
-            raise _answered(error) from error
-        except (SMTPException, OSError, ValueError) as error:
-            # aiosmtplib is handed a socket, and tells of a port that it does not know.
-            raise RelayTrouble(_plain(error).replace("on port None", f"on port {settings.port}")) from error
+        tried: set[SocketAddress] = set()
+        trouble: RelayTrouble | None = None
+        while True:
+            try:
+                client = self._client()
+                untried = functools.partial(self._untried, tried)
+                sock = await dial(settings.host, settings.port, settings.command_timeout, untried)
+                address = _address(sock)
+            except (Unreachable, OSError, ValueError) as error:
+                raise trouble or self._trouble(error) from error
+            try:
+                wire = await _connected(client, sock)
+            except SMTPAuthenticationError as error:
+                raise _answered(error) from error
+            except (SMTPException, OSError, ValueError) as error:
+                trouble = trouble or self._trouble(error)
+                tried.add(address)
+                self._failed[address] = next(self._failures)
+            else:
+                self._failed.pop(address, None)
+                return wire
+
+    async def _untried(self, tried: Collection[SocketAddress], host: str, port: int) -> Sequence[Address]:
+        """Those that failed go last, the latest behind all."""
+        addresses = [address for address in await self._resolve(host, port) if address[4] not in tried]
+        return sorted(addresses, key=lambda address: self._failed.get(address[4], 0))
+
+    def _trouble(self, error: SMTPException | OSError | ValueError) -> RelayTrouble:
+        if isinstance(error, Unreachable):
+            return RelayTrouble(str(error))
+        if isinstance(error, SMTPResponseException):
+            return _answered(error)
+        # aiosmtplib is handed a socket, and tells of a port that it does not know.
+        return RelayTrouble(_plain(error).replace("on port None", f"on port {self._settings.port}"))
 
     def _client(self) -> aiosmtplib.SMTP:
         settings = self._settings
@@ -91,6 +123,15 @@ class Relay:
             timeout=settings.command_timeout,
             local_hostname=settings.local_hostname or "localhost",
         )
+
+
+def _address(sock: socket.socket) -> SocketAddress:
+    try:
+        address: SocketAddress = sock.getpeername()
+    except OSError:  # it has been reset already
+        sock.close()
+        raise
+    return address
 
 
 async def _connected(client: aiosmtplib.SMTP, sock: socket.socket) -> Wire:

@@ -219,3 +219,57 @@ async def test_a_certificate_for_the_address_is_not_enough(certificate: Certific
             await secure.relay(good).open()
     assert "not valid for 'relay.test'" in str(caught.value)
     assert "port None" not in str(caught.value)
+
+
+@contextlib.asynccontextmanager
+async def unwell(greeting: bytes | None) -> AsyncIterator[tuple[Address, list[int]]]:
+    """An address that takes connections and does not serve: it refuses, hangs up, or is silent; and who came."""
+    guests: list[int] = []
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        guests.append(1)
+        with contextlib.closing(writer):
+            if greeting is None:
+                await reader.read()
+            else:
+                writer.write(greeting)
+
+    server = await asyncio.start_server(meet, "127.0.0.3", 0)
+    yield at(*server.sockets[0].getsockname()), guests
+    server.close()
+
+
+@contextlib.asynccontextmanager
+async def well() -> AsyncIterator[Address]:
+    server = await asyncio.get_running_loop().create_server(lambda: SMTP(None, hostname="relay"), "127.0.0.1", 0)
+    yield at(*server.sockets[0].getsockname())
+    server.close()
+
+
+def relay(*addresses: Address, seconds: float = SLACK_SECONDS) -> Relay:
+    return Relay(RelaySettings(NAME, 25, command_timeout=seconds), resolving(*addresses))
+
+
+@pytest.mark.parametrize(
+    ("greeting", "seconds"),
+    [(b"421 going down\r\n", SLACK_SECONDS), (b"554 no\r\n", SLACK_SECONDS), (b"", SLACK_SECONDS), (None, 0.3)],
+    ids=["leaving", "refusing", "hanging up", "silent"],
+)
+async def test_an_address_that_connects_and_does_not_serve_leads_to_the_next_and_is_last_then(
+    greeting: bytes | None, seconds: float
+) -> None:
+    async with unwell(greeting) as (ill, guests), well() as fit:
+        found = relay(ill, fit, seconds=seconds)
+        for _ in range(3):
+            wire = await found.open()
+            wire.close()
+        assert guests == [1]
+
+
+async def test_of_addresses_that_do_not_serve_the_first_is_told_and_each_is_tried_once() -> None:
+    async with unwell(b"421 going down\r\n") as (first, at_first), unwell(b"554 no\r\n") as (second, at_second):
+        found = relay(first, second)
+        for code, guests in ((421, [1]), (421, [1, 1])):
+            with pytest.raises(RelayTrouble) as caught:
+                await found.open()
+            assert (caught.value.code, at_first, at_second) == (code, guests, guests)
