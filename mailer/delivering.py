@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 import structlog
 
 from core.clock import Clock
-from core.messages import Result
+from core.messages import Message, Result
 from mailer.at_mail import AtMail
 from mailer.gate import RelayGate
 from mailer.journal import Journal
@@ -25,7 +26,7 @@ from mailer.outcomes import (
 )
 from mailer.outgoing import Outgoing
 from mailer.pacing import Pacing
-from mailer.patience import asked_wait, slows
+from mailer.patience import asked_wait, greylists, slows
 from mailer.signing import Signer
 from mailer.tally import Tally
 from mailer.transport import Accepted, Connection, Lost, Outcome, Refused
@@ -170,11 +171,16 @@ class Delivering:
             self._at_mail.passed()
         if not isinstance(outcome, Lost):
             self._gate.fine()
-        if isinstance(outcome, Refused) and slows(outcome):
-            until = self._pacing.slow(mail.message.recipient.email, now, asked_wait(outcome.text))
-            log.info("a provider asks for patience", message=mail.message.id, until=until.isoformat())
+        if isinstance(outcome, Refused) and slows(outcome, self._rules.classify):
+            self._be_patient(mail.message, outcome.text, now)
         self.record(result_of(mail.message, outcome, self._rules, mail.lease, now), mail.lease)
         return False
+
+    def _be_patient(self, message: Message, reply: str, now: datetime) -> None:
+        slow = self._pacing.greylist if greylists(reply) else self._pacing.slow
+        until = slow(message.recipient.email, now, asked_wait(reply))
+        if until is not None:
+            log.info("a provider asks for patience", message=message.id, until=until.isoformat())
 
     def _is_of_the_relay(self, mail: Outgoing, outcome: Refused | Lost) -> bool:
         if of_the_relay(outcome):

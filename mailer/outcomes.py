@@ -13,7 +13,7 @@ from core.ports import Classified, Postpone, ReplyClassifier
 from core.reports import BounceClass, Reason
 from core.retry import Schedule, Tries, after_trouble, doubt
 from core.statuses import Status
-from mailer.patience import asked_wait, slows
+from mailer.patience import own_wait
 from mailer.transport import Accepted, Lost, Outcome, Refused, enhanced_code
 
 MAX_DIAGNOSTIC = 1000
@@ -144,7 +144,7 @@ def _refused(message: Message, outcome: Refused, rules: OutcomeRules, lease: str
     reason = _session_reason(found) if of_the_session else found.reason
     values, detail = _answered(outcome, reason)
     if outcome.code < 500 or of_the_session or reason in DEFERRED_BY_MEANING:
-        return _later(message, rules, lease, now, values, detail, asked_wait(outcome.text) if slows(outcome) else None)
+        return _later(message, rules, lease, now, values, detail, own_wait(outcome))
     tries = _tries(message).one_more(now)
     values |= tries.columns() | {"bounce_class": found.bounce_class.value}
     told = {"attempt": tries.attempts, **detail}

@@ -24,6 +24,7 @@ _HOLD = timedelta(minutes=1)
 _CAUTION = 60.0
 """Mails a minute to a provider that has asked for patience, once it is over; doubled every quiet minute."""
 _LEAST_CAUTION, _MOST_CAUTION = 6.0, 4000.0
+_GREYLISTING_KNOWN = timedelta(days=1)
 _BURST_MINUTES = 1 / 30
 _AHEAD = 5
 """Mails claimed for each connection that a provider is allowed."""
@@ -44,6 +45,7 @@ class _State:
     held_until: datetime | None = None
     caution: float | None = None  # mails a minute
     cautious_since: datetime | None = None
+    greylists_until: datetime | None = None  # so long it is known to
     claimed: set[str] = field(default_factory=set)
     asked: int = 0  # claimed in the claim that is under way
 
@@ -120,10 +122,7 @@ class Pacing:
 
     def slow(self, address: str, now: datetime, wait: timedelta | None) -> datetime:
         """A provider asks for patience, for `wait` where it says so: until when nothing goes to it."""
-        state = self._state(address)
-        if state is None:
-            destination = self._group(_domain(address))
-            state = self._states[destination.name] = _State(destination)
+        state = self._state_to_change(address)
         known = state.held_until or now
         if known <= now:
             before = state.caution or 2 * _CAUTION
@@ -132,6 +131,26 @@ class Pacing:
         state.cautious_since = state.last_slot = state.held_until
         state.tokens = 1.0
         return state.held_until
+
+    def greylist(self, address: str, now: datetime, wait: timedelta | None) -> datetime | None:
+        """As `slow`, for greylisting: once it is known, it holds up no mail but the one that has met it.
+
+        Each has to be tried before it is let in; one after the other would take them as many waits as they are.
+        """
+        state = self._state_to_change(address)
+        if state.greylists_until is not None and now < state.greylists_until:
+            return None
+        until = max(state.held_until or now, now + (wait or _HOLD))
+        state.held_until = state.last_slot = until
+        state.greylists_until = until + _GREYLISTING_KNOWN
+        return until
+
+    def _state_to_change(self, address: str) -> _State:
+        state = self._state(address)
+        if state is None:
+            destination = self._group(_domain(address))
+            state = self._states[destination.name] = _State(destination)
+        return state
 
     def _state(self, address: str) -> _State | None:
         return self._states.get(self.provider(address)) if self._states else None

@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from mailer.transaction import Lost, Outcome, Refused
+from core.ports import ReplyClassifier
+from core.reports import Reason
+from mailer.transaction import Outcome, Refused
 from mailer.transport import enhanced_code
 
 LONGEST = timedelta(hours=4)
 """No reply makes us wait longer for its asking."""
 
 _SLOWING = frozenset({421, 450, 451})
+_OF_ONE_MAILBOX = ("4.1.", "4.2.")
+_REASONS_OF_ONE_MAILBOX = frozenset({Reason.HASMOVED, Reason.MAILBOXFULL, Reason.SUSPEND, Reason.USERUNKNOWN})
+_GREYLISTING = re.compile(r"\bgr[ae]y[\s-]?list", re.IGNORECASE)
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _ONE_TO_TWELVE = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _IN_WORDS = {word: number for number, word in enumerate(_ONE_TO_TWELVE, 1)} | {
@@ -43,12 +48,33 @@ _BARE = re.compile(
 """Seconds without a unit, as those of HTTP's Retry-After (RFC 9110 section 10.2.3)."""
 
 
-def slows(outcome: Outcome) -> bool:
-    """Whether a recipient's server asks for less: 421, 450 or 451 with 4.7.x, or with a time to wait."""
-    if isinstance(outcome, Lost) or not isinstance(outcome, Refused) or outcome.stage not in ("rcpt", "data"):
+def slows(outcome: Outcome, classify: ReplyClassifier) -> bool:
+    """Whether a recipient's server asks for less: 421, 450 or 451 with 4.7.x, or with a time to wait.
+
+    Not where that is about this mail's address or mailbox (RFC 3463 sections 3.2 and 3.3).
+    """
+    if not isinstance(outcome, Refused) or not _is_for_now(outcome):
         return False
-    enhanced = enhanced_code(outcome.text) or ""
-    return outcome.code in _SLOWING and (enhanced.startswith("4.7.") or asked_wait(outcome.text) is not None)
+    enhanced = enhanced_code(outcome.text)
+    if enhanced is not None and enhanced.startswith("4.7."):
+        return True
+    if asked_wait(outcome.text) is None or (enhanced is not None and enhanced.startswith(_OF_ONE_MAILBOX)):
+        return False
+    return classify(outcome.code, enhanced, outcome.text, outcome.stage).reason not in _REASONS_OF_ONE_MAILBOX
+
+
+def greylists(text: str) -> bool:
+    """Whether it is greylisting, which each mail gets over only by having been tried itself (RFC 6647)."""
+    return _GREYLISTING.search(text) is not None
+
+
+def own_wait(outcome: Refused) -> timedelta | None:
+    """How long a refused mail itself is asked to wait."""
+    return asked_wait(outcome.text) if _is_for_now(outcome) else None
+
+
+def _is_for_now(outcome: Refused) -> bool:
+    return outcome.stage in ("rcpt", "data") and outcome.code in _SLOWING
 
 
 def asked_wait(text: str) -> timedelta | None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bounce_handler.classifying import classify_reply
 from config.destinations import load_destinations
 from core.destinations import Destination
 from core.kinds import Kind
@@ -16,7 +17,8 @@ from core.mail import Recipient
 from core.messages import Message
 from core.statuses import Status
 from mailer.pacing import LIMITED, SLOWED, Pacing
-from mailer.patience import LONGEST, asked_wait, slows
+from mailer.patience import LONGEST, asked_wait, greylists, own_wait, slows
+from mailer.transaction import Stage
 from mailer.transport import Accepted, Lost, Refused
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
@@ -194,16 +196,57 @@ def test_any_text_is_read(text: str) -> None:
     assert wait is None or timedelta() <= wait <= LONGEST
 
 
+def is_slowing(code: int, text: str, stage: Stage = "rcpt") -> bool:
+    return slows(Refused(code, text, stage), classify_reply)
+
+
 def test_what_slows_a_provider() -> None:
-    assert all(slows(Refused(code, "4.7.28 rate", "rcpt")) for code in (421, 450, 451))
-    assert slows(Refused(451, "try again in 60 seconds", "data"))
-    assert slows(Refused(450, "4.2.0 greylisted, retry in 300", "rcpt"))
-    assert not slows(Refused(450, "4.2.1 mailbox unused for 90 days", "rcpt"))
-    assert not slows(Refused(451, "4.3.0 later", "rcpt"))
-    assert not slows(Refused(550, "5.7.1 try again in 60 seconds", "rcpt"))
-    assert not slows(Refused(451, "4.7.1 our relay's own limit", "mail"))
-    assert not slows(Accepted(250, "4.7.1"))
-    assert not slows(Lost("4.7.1", "rcpt"))
+    assert all(is_slowing(code, "4.7.28 rate") for code in (421, 450, 451))
+    assert is_slowing(451, "try again in 60 seconds", "data")
+    assert is_slowing(451, "4.3.2 busy, retry in 300")
+    assert not is_slowing(451, "4.3.0 later")
+    assert not is_slowing(550, "5.7.1 try again in 60 seconds")
+    assert not is_slowing(451, "4.7.1 our relay's own limit", "mail")
+    assert not slows(Accepted(250, "4.7.1"), classify_reply)
+    assert not slows(Lost("4.7.1", "rcpt"), classify_reply)
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [
+        ("4.2.1 mailbox unused for 90 days", None),
+        ("4.2.2 The mailbox is over quota, please try again in 4 hours", timedelta(hours=4)),
+        ("4.1.1 user unknown, try again in 4 hours", timedelta(hours=4)),
+        ("mailbox is full, try again in 30 minutes", timedelta(minutes=30)),
+        ("4.2.0 <a@b.jp>: Recipient address rejected: Greylisted", None),
+    ],
+)
+def test_what_is_about_one_mail_slows_nobody_else(text: str, wait: timedelta | None) -> None:
+    assert not is_slowing(450, text)
+    assert own_wait(Refused(450, text, "rcpt")) == wait
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["4.7.1 Greylisting in action, please come back in 00:05:00", "4.7.1 Gray-listed, retry in 300", "grey list"],
+)
+def test_greylisting_is_known_by_its_name(text: str) -> None:
+    assert greylists(text)
+    assert not greylists("4.7.1 rate limited, try again in 5 minutes")
+
+
+def test_greylisting_holds_a_provider_up_once_and_then_each_mail_alone() -> None:
+    pacing, wait = Pacing(), timedelta(minutes=5)
+    assert pacing.greylist("a0@b.jp", NOW, wait) == NOW + wait
+    assert pacing.greylist("a1@b.jp", NOW, wait) is None  # was under way
+    postponed = [pacing.ask(mail(number, "b.jp"), NOW) for number in range(100)]
+    assert all(one is not None and one.until > NOW + wait for one in postponed)
+    later = NOW + wait
+    assert [pacing.ask(mail(number, "b.jp"), later) for number in range(100)] == [None] * 100
+    assert pacing.greylist("a2@b.jp", later, wait) is None
+    assert pacing.ask(mail(3, "b.jp"), later) is None
+    next_week = NOW + timedelta(days=7)
+    assert pacing.greylist("a0@b.jp", next_week, None) == next_week + timedelta(minutes=1)
 
 
 def test_addresses_of_a_group_end_with_its_domains_and_their_subdomains() -> None:
