@@ -127,13 +127,15 @@ class Delivering:
             await connection.close()
 
     def _put_off(self, mail: Outgoing) -> bool:
-        """Whether the relay, or its provider, takes no mail just now: it goes back to the outbox then."""
+        """Whether it must not go now, for whatever sake: it goes back to the outbox then."""
         message, now = mail.message, self._clock.now()
         wait = self._pacing.held(message.recipient.email, now)
         if self._gate.closed:
-            self.record(given_back(message, mail.lease, now), mail.lease)
+            self.record(given_back(message, mail.lease, now, "relay"), mail.lease)
         elif wait is not None:
             self.record(postponed(message, wait, mail.lease, now), mail.lease)
+        elif mail.stale_at <= self._time():
+            self.record(given_back(message, mail.lease, now, "stale"), mail.lease)
         else:
             return False
         self._done(mail)

@@ -74,9 +74,9 @@ def waits_for_relay(
     return Change(message.id, target, event, now, detail, columns, lease)
 
 
-def given_back(message: Message, lease: str, now: datetime) -> Change:
+def given_back(message: Message, lease: str, now: datetime, why: str) -> Change:
     """A mail that was claimed and not tried stands where it stood before."""
-    return Change(message.id, message.status, "given-back", now, {"why": "relay"}, {"ready_at": now}, lease)
+    return Change(message.id, message.status, "given-back", now, {"why": why}, {"ready_at": now}, lease)
 
 
 def postponed(message: Message, postpone: Postpone, lease: str, now: datetime) -> Change:

@@ -10,13 +10,17 @@ from mailer.transport import Route
 
 
 class Outgoing(NamedTuple):
-    """A message, the lease under which it was claimed, the mail that was made of it, its envelope, and who takes it."""
+    """A message, the lease under which it was claimed, the mail that was made of it, its envelope, and who takes it.
+
+    What was asked when it was claimed, such as its window, holds until `stale_at`, by the event loop's time.
+    """
 
     message: Message
     lease: str
     mail: bytes
     route: Route
     provider: str
+    stale_at: float
 
     @property
     def urgent(self) -> bool:

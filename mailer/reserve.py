@@ -7,7 +7,7 @@ connections of a sender would soon wait for such, each of whom keeps within its 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from mailer.shares import Shares
@@ -46,6 +46,13 @@ class Reserve(Generic[T]):
         """Those that may be tried again, while mails to these hold connections, in their order."""
         count = min(len(self._aside), max(0, self.room(holding)))
         return [self._aside.popleft() for _ in range(count)]
+
+    def drop(self, unwanted: Callable[[T], bool]) -> Sequence[T]:
+        """Let those go that wait and of which this is true."""
+        dropped = [mail for mail in self._aside if unwanted(mail)]
+        if dropped:
+            self._aside = deque(mail for mail in self._aside if not unwanted(mail))
+        return dropped
 
     def forget(self) -> int:
         """Let go all that wait; how many they were."""

@@ -39,6 +39,8 @@ _LONGEST_WAIT_SECONDS = 30.0
 _SHORTEST_WAIT_SECONDS = 0.02
 _NEXT_LOOK_SECONDS = 0.05
 """News may come with every commit; so much later it is worth looking again for what is urgent."""
+_FRESH_SECONDS = 30.0
+"""A mail that has waited so long for its turn is claimed anew: what may forbid it to leave is asked once more."""
 _LATE_COMMIT_SECONDS = 10.0
 """So long after a connection broke a server may still find a commit in what it received."""
 
@@ -119,6 +121,7 @@ class Sender:
         self._heartbeat = Heartbeat(
             leases, settings.name, settings.heartbeat, self._pacing.share, lambda: gate.away_since
         )
+        self._time = asyncio.get_running_loop().time
         self._unanswered: _Unanswered | None = None
         self._journal = Journal(outbox, settings.trouble_pause)
         self._connections = [Connection(settings.relay) for _ in range(settings.connections)]
@@ -165,7 +168,7 @@ class Sender:
 
         What is urgent is looked for at once when there is news, however long the queue.
         """
-        pace = Pace(self._settings.connections, asyncio.get_running_loop().time)
+        pace = Pace(self._settings.connections, self._time)
         wanted = self._delivering.turns.wanted
         trouble = Trouble(log, "could not claim", "claims again")
         async with self._woken() as woken:
@@ -204,13 +207,13 @@ class Sender:
         try:
             return lease, await unbroken(claim)
         except Exception:
-            self._unanswered = _Unanswered(lease, asyncio.get_running_loop().time() + _LATE_COMMIT_SECONDS)
+            self._unanswered = _Unanswered(lease, self._time() + _LATE_COMMIT_SECONDS)
             raise
 
     async def _give_back_unanswered(self) -> None:
         unanswered = self._unanswered
         if unanswered is not None:
-            over = asyncio.get_running_loop().time() > unanswered.until
+            over = self._time() > unanswered.until
             await unbroken(self._heartbeat.give_back(unanswered.lease, self._delivering.in_hand))
             if over:
                 self._unanswered = None
@@ -244,7 +247,7 @@ class Sender:
             # Reports on a mail come back to a sender's address of its own.
             route = (self._return_paths.address(message.id), message.recipient.email)
             provider = self._pacing.provider(message.recipient.email)
-            self._delivering.put(Outgoing(message, lease, mail, route, provider))
+            self._delivering.put(Outgoing(message, lease, mail, route, provider, self._time() + _FRESH_SECONDS))
         except Exception as error:
             self._pacing.done(message)
             self._delivering.record(self._cannot_compose(message, error, lease, now), lease)

@@ -11,6 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -43,6 +44,14 @@ class _Share(Generic[T]):
             self.urgent += 1
         else:
             self.waiting.append(mail)
+
+    def drop(self, unwanted: Callable[[T], bool]) -> Sequence[T]:
+        """Let those go of which this is true."""
+        dropped = [mail for mail in self.waiting if unwanted(mail)]
+        if dropped:
+            self.urgent -= sum(map(unwanted, islice(self.waiting, self.urgent)))
+            self.waiting = deque(mail for mail in self.waiting if not unwanted(mail))
+        return dropped
 
     def next(self) -> T:
         """The first that waits."""
@@ -122,9 +131,7 @@ class Shares(Generic[T]):
         self._shares[provider] = self._shares.pop(provider)  # others have their turn before it
         if seconds is not None:
             self._learn(share, seconds)
-        if not share.under_way and not share.waiting:
-            del self._shares[provider]
-            self._remember(provider, share)
+        self._forget_idle(provider, share)
 
     def proven(self, provider: str) -> bool:
         """Whether a provider has shown to be quick, and nothing speaks against it now."""
@@ -149,6 +156,15 @@ class Shares(Generic[T]):
                 released += [share.next() for _ in range(count)]
         self.waiting -= len(released)
         return released
+
+    def drop(self, unwanted: Callable[[T], bool]) -> Sequence[T]:
+        """Let those go that wait and of which this is true, whenever it is asked."""
+        dropped: list[T] = []
+        for name, share in [*self._shares.items()] if self.waiting else ():
+            dropped += share.drop(unwanted)
+            self._forget_idle(name, share)
+        self.waiting -= len(dropped)
+        return dropped
 
     def forget(self) -> int:
         """Let go all that wait; how many they were."""
@@ -187,6 +203,11 @@ class Shares(Generic[T]):
 
     def _new_share(self, provider: str) -> _Share[T]:
         return _Share(self._time(), slow=self._known_slow.get(provider))
+
+    def _forget_idle(self, provider: str, share: _Share[T]) -> None:
+        if not share.under_way and not share.waiting:
+            del self._shares[provider]
+            self._remember(provider, share)
 
     def _remember(self, provider: str, share: _Share[T]) -> None:
         if share.slow is not None:

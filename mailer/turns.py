@@ -30,12 +30,11 @@ class Turns:
         self.wanted = asyncio.Event()
         self.wanted.set()
         self.enough = connections
+        self._time = time = asyncio.get_running_loop().time
         self._pacing = pacing
         self._put_off = put_off
         self._queue: UrgentFirst[Outgoing] = UrgentFirst(attrgetter("urgent"))
-        self._shares: Shares[Outgoing] = Shares(
-            connections, patience, pacing.connections, attrgetter("urgent"), asyncio.get_running_loop().time
-        )
+        self._shares: Shares[Outgoing] = Shares(connections, patience, pacing.connections, attrgetter("urgent"), time)
         self._reserve: Reserve[Outgoing] = Reserve(connections, self._shares)
         self._places: list[Place] = []
         self._second_look = Alarm(self._look_again)
@@ -168,13 +167,27 @@ class Turns:
             self._second_look.set(self.patience)
 
     def _look_again(self) -> None:
-        """Who is slow is known after a while, without anything happening."""
+        """Who is slow is known after a while, and mails get stale, without anything happening."""
+        self._put_off_stale()
         self._release()
         self._some_wait_for_slow = self._shares.soon() < self._shares.waiting
         if self._short_of_work():
             self.wanted.set()
         if self._shares.waiting or self._reserve.waiting:
             self._second_look.set(self.patience)
+
+    def _put_off_stale(self) -> None:
+        now = self._time()  # one moment for all that is asked
+
+        def is_stale(mail: Outgoing) -> bool:
+            return mail.stale_at <= now
+
+        queued = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        for mail in reversed(queued):
+            if not is_stale(mail):
+                self._queue.put_first(mail)
+        for mail in [*filter(is_stale, queued), *self._shares.drop(is_stale), *self._reserve.drop(is_stale)]:
+            self._put_off(mail)
 
     def _short_of_work(self) -> bool:
         if self._reserve.full:

@@ -114,3 +114,10 @@ def test_no_more_are_wanted_than_are_worth_keeping(sending: Sending) -> None:
     assert not sending.reserve.full
     sending.reserve.wait("one more")
     assert sending.reserve.full
+
+
+def test_those_that_are_not_wanted_any_more_go(sending: Sending) -> None:
+    for mail in ("old-1", "new", "old-2"):
+        sending.reserve.wait(mail)
+    assert sending.reserve.drop(lambda mail: mail.startswith("old")) == ["old-1", "old-2"]
+    assert list(sending.reserve.released([])) == ["new"]

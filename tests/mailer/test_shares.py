@@ -201,3 +201,28 @@ def test_everything_has_its_turn_and_one_alone_never_holds_all(
 
 def by_number(steps: Sequence[tuple[str, float | None, bool]], mail: str) -> str:
     return steps[int(mail)][0]
+
+
+def test_those_that_are_not_wanted_any_more_go_and_the_others_keep_their_order(clock: Clock) -> None:
+    shares = new_shares(clock, a=1)
+    assert begun(shares, "a", ["first", "old-1", "new-1", "code-old", "old-2", "code-new", "new-2"]) == ["first"]
+    assert shares.drop(lambda mail: "old" in mail) == ["code-old", "old-1", "old-2"]
+    assert shares.waiting == 3
+    assert not shares.drop(lambda mail: "old" in mail)
+    left = []
+    for _ in range(3):
+        (mail,) = end(shares, "a", 0.01)
+        left.append(mail)
+        assert shares.begin("a")
+    assert left == ["code-new", "new-1", "new-2"]
+    assert not shares.waiting
+
+
+def test_a_provider_of_which_nothing_is_left_is_forgotten_but_for_its_pace(clock: Clock) -> None:
+    shares = new_shares(clock)
+    show(shares, "slow", PATIENCE + 1)
+    end(shares, "slow", PATIENCE + 1)
+    shares.wait("slow", "old")
+    assert shares.drop(lambda _: True) == ["old"]
+    assert not shares.proven("slow")
+    assert shares.begin("slow")

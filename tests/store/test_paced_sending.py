@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from aiosmtpd.smtp import SMTP
 
 from core.destinations import Destination
 from core.kinds import Kind
+from core.ports import Candidate, Claim, Postpone
 from core.retry import Schedule
 from mailer.pacing import PacedPolicy, Pacing
 from tests.store.test_sending import NOW, Office, Policy, Relay, fill
@@ -97,6 +98,53 @@ async def test_no_more_are_under_way_than_allowed_and_urgent_ones_go_first(room:
     assert most == 1
     assert order.index(urgent) < 15
     assert Counter(relay.taken) == Counter(limited + others)
+
+
+class Closing(Policy):
+    """Lets mails go until it is closed."""
+
+    closed = False
+
+    def decide(self, candidate: Candidate, now: datetime) -> Claim | Postpone:
+        return Postpone(now + timedelta(days=1), "outside-window") if self.closed else Claim()
+
+
+async def test_what_waits_long_for_its_turn_is_asked_anew_whether_it_may_go(
+    room: Any, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a slow provider, and beside others that nobody knows: none goes by what held when it was claimed."""
+    monkeypatch.setattr("mailer.sender._FRESH_SECONDS", 0.3)
+    office, policy, answers = Office(room, relay), Closing(), asyncio.Event()
+    office.outbox._policy = policy
+    begun: list[str] = []
+
+    async def keep_waiting(message_id: str, _: Any) -> None:
+        begun.append(message_id)
+        await answers.wait()
+
+    relay.at_rcpt = keep_waiting
+    mails = await fill(room, 30, email="a@slow.example.jp")
+    for number in range(30):
+        mails += await fill(room, 1, email=f"a@{number}.example.jp")
+    async with office.open():
+        await office.until_true(lambda: some_wait_claimed(room, mails, begun))
+        policy.closed = True
+        await office.until_true(lambda: all_others_postponed(room, mails, begun))
+        answers.set()
+        await office.until_true(lambda: sent(room, begun))
+    assert Counter(relay.taken) == Counter(begun)
+    whys = [event.detail["why"] for mail in mails for event in await room.story(mail) if event.type == "given-back"]
+    assert set(whys) == {"stale"}
+
+
+async def some_wait_claimed(room: Any, mails: list[str], begun: list[str]) -> bool:
+    claimed = [mail for mail in mails if (await room.row(mail)).status == "sending"]
+    return bool(begun) and len(claimed) > len(begun)
+
+
+async def all_others_postponed(room: Any, mails: list[str], begun: list[str]) -> bool:
+    rows = [await room.row(mail) for mail in mails if mail not in begun]
+    return all(row.status == "scheduled" and row.ready_at > NOW + timedelta(hours=1) for row in rows)
 
 
 @pytest.mark.parametrize("drawn", [0.0, 0.5, 1.0])

@@ -36,7 +36,7 @@ EVENTS: Mapping[str, str] = {
     "resolved": "担当者が確認",
     "resent": "再送",
     "taken-over": "引継ぎ",
-    "given-back": "中継サーバー待ち",
+    "given-back": "送信待ちへ",
     "outcome-late": "結果（後着）",
     "report-without-effect": "通知（影響なし）",
 }

@@ -15,6 +15,7 @@ from web.pages.words import short_when
 
 _OUTCOMES = {"sent": "届いている", "undelivered": "届いていない"}
 _GOOD_REPLY = 300
+_WAITS = frozenset({"postponed", "given-back"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _notes(event: str, detail: Mapping[str, Any]) -> Iterable[str]:
         yield f"理由：{REASONS.get(reason, reason)}"
     if event == "resolved":
         yield f"確定した結果：{_OUTCOMES.get(detail['outcome'], detail['outcome'])}（{detail['why']}）"
-    if event == "postponed" and detail.get("why") in WAITING:
+    if event in _WAITS and detail.get("why") in WAITING:
         yield WAITING[detail["why"]]
     for key, words in (("due_at", "送信予定"), ("until", "送信予定"), ("next_attempt_at", "次の送信")):
         if detail.get(key) is not None:

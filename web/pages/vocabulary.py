@@ -61,7 +61,7 @@ EVENTS: Mapping[str, str] = {
     "resolved": "担当者が送信結果を確定しました",
     "resent": "担当者が再送しました",
     "taken-over": "別の送信処理が引き継ぎました",
-    "given-back": "メールサーバーにつながらないため、送信を待ちます",
+    "given-back": "送信を始めずに、送信待ちに戻しました",
     "outcome-late": "送信の結果が後から分かりました",
     "report-without-effect": "影響のない通知が届きました",
 }
@@ -130,8 +130,10 @@ WAITING: Mapping[str, str] = {
     "pre-check": "事前確認メールの結果を待つため",
     "domain-limit": "送信先のメールサービスへの送信量を抑えるため",
     "domain-slowed": "送信先のメールサービスから、送信の間隔をあけるよう求められたため",
+    "relay": "メールサーバーにつながらないため",
+    "stale": "先に送信しているメールに時間がかかっているため",
 }
-"""Why a message was postponed."""
+"""Why a message was postponed, or given back."""
 
 RULES: Mapping[str, str] = {
     "immediate": "直ちに送信",
