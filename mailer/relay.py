@@ -19,6 +19,7 @@ from aiosmtplib import SMTPAuthenticationError, SMTPException, SMTPHeloError, SM
 
 from core.errors import TodokeError
 from mailer.dialing import Address, Resolve, SocketAddress, Unreachable, addresses_of, dial
+from mailer.discretion import discreet
 from mailer.wire import Wire
 
 TlsMode = Literal["none", "starttls", "tls"]
@@ -85,7 +86,7 @@ class Relay:
             except (Unreachable, OSError, ValueError) as error:
                 raise trouble or self._trouble(error) from error
             try:
-                wire = await _connected(client, sock)
+                wire = await self._connected(client, sock)
             except SMTPAuthenticationError as error:
                 raise _answered(error) from error
             except (SMTPException, OSError, ValueError) as error:
@@ -118,11 +119,21 @@ class Relay:
             use_tls=settings.tls == "tls",
             start_tls=settings.tls == "starttls",
             tls_context=self._context,
-            username=settings.username,
-            password=settings.password,
             timeout=settings.command_timeout,
             local_hostname=settings.local_hostname or "localhost",
         )
+
+    async def _connected(self, client: aiosmtplib.SMTP, sock: socket.socket) -> Wire:
+        try:
+            await client.connect(sock=sock)
+            if client.is_ehlo_or_helo_needed:
+                await _greet(client)
+            if self._settings.username is not None:
+                await _log_in(client, self._settings.username, self._settings.password or "")
+            return Wire(_transport(client), frozenset(client.esmtp_extensions))
+        except BaseException:
+            client.close()
+            raise
 
 
 def _address(sock: socket.socket) -> SocketAddress:
@@ -132,17 +143,6 @@ def _address(sock: socket.socket) -> SocketAddress:
         sock.close()
         raise
     return address
-
-
-async def _connected(client: aiosmtplib.SMTP, sock: socket.socket) -> Wire:
-    try:
-        await client.connect(sock=sock)
-        if client.is_ehlo_or_helo_needed:
-            await _greet(client)
-        return Wire(_transport(client), frozenset(client.esmtp_extensions))
-    except BaseException:
-        client.close()
-        raise
 
 
 def _transport(client: aiosmtplib.SMTP) -> asyncio.Transport:
@@ -159,6 +159,16 @@ async def _greet(client: aiosmtplib.SMTP) -> None:
         if error.code not in _NOT_KNOWN:
             raise
         await client.helo()
+
+
+async def _log_in(client: aiosmtplib.SMTP, username: str, password: str) -> None:
+    """What is raised quotes nothing of the login, as some relays do where they refuse it."""
+    try:
+        await client.login(username, password)
+    except SMTPResponseException as error:
+        raise type(error)(error.code, discreet(error.message, username, password)) from None
+    except UnicodeError:
+        raise SMTPException("the user name or the password has characters that cannot be sent") from None
 
 
 def _answered(error: SMTPResponseException) -> RelayTrouble:

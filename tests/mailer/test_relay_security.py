@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from mailer.relay import Relay, RelayTrouble
 from mailer.transport import Accepted, Connection, Lost, Outcome, Refused, RelaySettings
 
 MAIL = b"Subject: x\r\n\r\n.\r\n..\r\n.dot\r\nlast"
@@ -179,6 +182,69 @@ async def test_a_wrong_password_is_our_trouble(serve: Serve, certificate: Any) -
     assert outcome.text.startswith("the relay refused our login: 5.7.8")
     assert "wrong" not in outcome.text
     assert mailbox.taken == []
+
+
+class Quoting:
+    """Refuses each login with a reply that quotes what it was sent, as it came and deciphered."""
+
+    def __init__(self, mechanism: str, reply: str) -> None:
+        self.mechanism = mechanism
+        self.reply = reply
+
+    async def __call__(self, talk: Any) -> None:
+        await talk.greet(f"AUTH {self.mechanism}")
+        said = await talk.hear()
+        if self.mechanism != "PLAIN":
+            talk.say(f"334 {base64.b64encode(b'<1.2@relay.example>').decode()}")
+            said = await talk.hear()
+        octets = base64.b64decode(said.split()[-1])
+        plain = octets.decode().replace("\0", " ")
+        talk.say(self.reply.format(said=said, part=said[-9:], plain=plain, hex=octets.hex()))
+        await talk.reader.read()
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "501 5.5.4 Syntax: {said}",
+        "501-5.5.4 Syntax:\r\n501 5.5.4 {said}",
+        '535 5.7.8 Error: "{part}": invalid',
+        "454 4.7.0 {plain} {hex}",
+        "{said} is no command",
+        "299 {said}",
+        "999 {plain}",
+    ],
+)
+async def test_nothing_of_the_login_is_told_where_a_relay_quotes_it(scripted: Any, mechanism: str, reply: str) -> None:
+    server = await scripted(Quoting(mechanism, reply), Quoting(mechanism, reply))
+    login = {"username": "kikaku-7", "password": "s3cretPW.zyx"}
+    outcome = await send(server.port, **login)
+    settings = RelaySettings("127.0.0.1", server.port, command_timeout=5, **login)
+    with pytest.raises(RelayTrouble) as caught:
+        await Relay(settings).open()
+    told = f"{outcome} {''.join(traceback.format_exception(caught.value))}"
+    for heard in server.heard:
+        sent = heard[-1].split()[-1]
+        assert [sent[at : at + 4] for at in range(len(sent) - 3) if sent[at : at + 4] in told] == []
+    assert [part for part in ("kikaku", "s3cret", "PW.zyx", b"s3cret".hex()) if part in told] == []
+    assert "[...]" in told
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "5.7.8 Authentication credentials invalid",
+        "5.7.8 Error: authentication failed: (reason unavailable)",
+        "5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
+        "Incorrect authentication data",
+        "5.7.8 認証に失敗しました",
+    ],
+)
+async def test_what_a_relay_says_of_a_login_can_be_read(scripted: Any, reply: str) -> None:
+    server = await scripted(Quoting("PLAIN", f"535 {reply}"))
+    outcome = await send(server.port, username="kikaku-7", password="s3cretPW.zyx")
+    assert outcome == Refused(535, f"the relay refused our login: {reply}", "connect")
 
 
 async def test_a_server_that_knows_no_logins(scripted: Any) -> None:
