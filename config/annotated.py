@@ -13,6 +13,7 @@ from config.values import (
     RoleGrant,
     read_database_url,
     read_domain,
+    read_helo,
     read_host,
     read_in_doubt,
     read_key,
@@ -45,6 +46,7 @@ def read_doubt(value: object) -> InDoubt:
 Absolute = BeforeValidator(_absolute)
 Listed = BeforeValidator(read_list)
 Host = Annotated[str, AfterValidator(read_host)]
+Helo = Annotated[str, AfterValidator(read_helo)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 ListeningPort = Annotated[int, Field(ge=0, le=65535)]
 Domain = Annotated[str, AfterValidator(read_domain)]

@@ -28,6 +28,7 @@ from config.annotated import (
     DatabaseUrl,
     Domain,
     Domains,
+    Helo,
     Host,
     Keys,
     ListeningPort,
@@ -131,6 +132,8 @@ class Settings(BaseSettings):
     """The relay that takes our mails."""
     smtp_port: Port = 1025
     """The relay's port. The default is that of `todoke sink`."""
+    smtp_helo: Helo | None = None
+    """Name or address such as [192.0.2.1] in EHLO; unset: this machine's full name, else the connection's address."""
     smtp_username: str | None = None
     """User name at the relay."""
     smtp_password: SecretStr | None = None

@@ -7,11 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from core.address_literal import address_literal
 from core.jst import TOKYO
 from core.kinds import Kind
 
@@ -28,6 +29,7 @@ _ROLE_GRANT = re.compile(
     r"(?P<claim>[^:=\s]+):(?P<value>[^=]+)=(?:(?P<role>helpdesk|auditor|admin)|prefecture/(?P<prefecture>0[1-9]|[1-3]\d|4[0-7]))"
 )
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+_ADDRESS_LITERAL = re.compile(r"\[(?P<v6>IPv6:)?(?P<address>[^%\]]+)\]", re.IGNORECASE)
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?P<domain>[^@\s]+)")
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}=", re.ASCII)
 _PASSWORD = re.compile(r"(?<=://)([^:/@]*):.*@")
@@ -74,6 +76,24 @@ def read_domain(text: str) -> str:
     if _DOMAIN.fullmatch(domain) is None:
         raise ValueError("is not a host name")
     return domain
+
+
+def read_helo(text: str) -> str:
+    """How a client greets (RFC 5321 section 4.1.1.1): a fully qualified name, [192.0.2.1] or [IPv6:2001:db8::1]."""
+    literal = _ADDRESS_LITERAL.fullmatch(text.strip())
+    try:
+        if literal is None:
+            return _read_qualified(text)
+        return address_literal((IPv6Address if literal["v6"] else IPv4Address)(literal["address"]))
+    except ValueError as error:
+        raise ValueError("is neither a fully qualified host name nor an address such as [192.0.2.1]") from error
+
+
+def _read_qualified(text: str) -> str:
+    name = read_domain(text)
+    if "." not in name or name.rpartition(".")[2].isdigit():
+        raise ValueError("is not fully qualified")
+    return name
 
 
 def read_path(text: str | Path) -> Path:

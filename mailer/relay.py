@@ -12,11 +12,13 @@ import socket
 import ssl
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Literal, cast
 
 import aiosmtplib
 from aiosmtplib import SMTPAuthenticationError, SMTPException, SMTPHeloError, SMTPResponseException, SMTPStatus
 
+from core.address_literal import address_literal
 from core.errors import TodokeError
 from mailer.dialing import Address, Resolve, SocketAddress, Unreachable, addresses_of, dial
 from mailer.discretion import discreet
@@ -42,7 +44,8 @@ class RelaySettings:
     ca_file: str | None = None
     command_timeout: float = 60.0
     final_timeout: float = 300.0
-    local_hostname: str | None = None
+    helo: str | None = None
+    """Who greets: a fully qualified name or an address literal. None: the address of our end of the connection."""
 
     def ssl_context(self) -> ssl.SSLContext:
         """Certificates and host names are always verified."""
@@ -82,11 +85,11 @@ class Relay:
                 client = self._client()
                 untried = functools.partial(self._untried, tried)
                 sock = await dial(settings.host, settings.port, settings.command_timeout, untried)
-                address = _address(sock)
+                address, own = _addresses(sock)
             except (Unreachable, OSError, ValueError) as error:
                 raise trouble or self._trouble(error) from error
             try:
-                wire = await self._connected(client, sock)
+                wire = await self._connected(client, sock, settings.helo or own)
             except SMTPAuthenticationError as error:
                 raise _answered(error) from error
             except (SMTPException, OSError, ValueError) as error:
@@ -120,12 +123,11 @@ class Relay:
             start_tls=settings.tls == "starttls",
             tls_context=self._context,
             timeout=settings.command_timeout,
-            local_hostname=settings.local_hostname or "localhost",
         )
 
-    async def _connected(self, client: aiosmtplib.SMTP, sock: socket.socket) -> Wire:
+    async def _connected(self, client: aiosmtplib.SMTP, sock: socket.socket, helo: str) -> Wire:
         try:
-            await client.connect(sock=sock)
+            await client.connect(sock=sock, local_hostname=helo)
             if client.is_ehlo_or_helo_needed:
                 await _greet(client)
             if self._settings.username is not None:
@@ -136,13 +138,13 @@ class Relay:
             raise
 
 
-def _address(sock: socket.socket) -> SocketAddress:
+def _addresses(sock: socket.socket) -> tuple[SocketAddress, str]:
+    """The other end's, and our own as we greet with it."""
     try:
-        address: SocketAddress = sock.getpeername()
-    except OSError:  # it has been reset already
+        return sock.getpeername(), address_literal(ip_address(str(sock.getsockname()[0]).partition("%")[0]))
+    except (OSError, ValueError):  # it has been reset already
         sock.close()
         raise
-    return address
 
 
 def _transport(client: aiosmtplib.SMTP) -> asyncio.Transport:

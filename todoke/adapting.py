@@ -28,7 +28,18 @@ def relay_settings(settings: Settings) -> RelaySettings:
         password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
         ca_file=str(settings.smtp_ca_file) if settings.smtp_ca_file else None,
         command_timeout=settings.smtp_timeout,
+        helo=settings.smtp_helo or full_host_name(socket.gethostname()),
     )
+
+
+def full_host_name(name: str) -> str | None:
+    """A machine's name where it is fully qualified as it stands: nobody is asked what the rest of it might be."""
+    from config.values import read_helo
+
+    try:
+        return read_helo(name)
+    except ValueError:
+        return None
 
 
 def signing_key(settings: Settings) -> SigningKey | None:

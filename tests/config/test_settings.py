@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pydantic import SecretStr
 from config.settings import Environment, Settings, load_settings
 from core.errors import ConfigurationError
 from core.kinds import Kind
+from todoke.adapting import full_host_name, relay_settings
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 OTHER_KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
@@ -171,6 +173,12 @@ def test_other_databases_are_refused_without_an_echo(house: Path, monkeypatch: p
         ("SECRET_KEYS", KEY[:-2] + "+="),
         ("DATA_DIR", "~nobody-of-that-name/x"),
         ("SMTP_HOST", "relay .example"),
+        ("SMTP_HELO", "localhost"),
+        ("SMTP_HELO", "relay_1.example.jp"),
+        ("SMTP_HELO", "192.0.2.1"),
+        ("SMTP_HELO", "[192.0.2.256]"),
+        ("SMTP_HELO", "[2001:db8::1]"),
+        ("SMTP_HELO", "[IPv6:fe80::1%eth0]"),
     ],
 )
 def test_a_bad_value_is_named_and_never_echoed(
@@ -181,6 +189,32 @@ def test_a_bad_value_is_named_and_never_echoed(
     assert "\n" not in message
     assert "hunter2" not in message
     assert KEY[:20] not in message
+
+
+@pytest.mark.parametrize(
+    ("given", "helo"),
+    [
+        ("Mail.Example.JP.", "mail.example.jp"),
+        ("[192.0.2.1]", "[192.0.2.1]"),
+        ("[ipv6:2001:DB8:0::1]", "[IPv6:2001:db8::1]"),
+    ],
+)
+def test_who_greets_is_a_full_name_or_an_address(
+    house: Path, monkeypatch: pytest.MonkeyPatch, given: str, helo: str
+) -> None:
+    monkeypatch.setenv("TODOKE_SMTP_HELO", given)
+    settings = load_settings()
+    assert settings.smtp_helo == helo
+    assert relay_settings(settings).helo == helo
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("node1.example.jp", "node1.example.jp"), ("node1", None), ("3f_2.example.jp", None), ("10.0.0.1", None)],
+)
+def test_unset_it_is_this_machines_name_only_where_that_is_full(name: str, found: str | None) -> None:
+    assert full_host_name(name) == found
+    assert relay_settings(Settings()).helo == full_host_name(socket.gethostname())
 
 
 def test_all_that_is_wrong_is_said_at_once_in_the_words_of_its_source(

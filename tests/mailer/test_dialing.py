@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP
 
+from core.address_literal import address_literal
 from mailer.dialing import Address, Resolve, Unreachable, dial
 from mailer.relay import Relay, RelaySettings, RelayTrouble
 from tests.mailer.conftest import Certificate, make_certificate
@@ -273,3 +275,45 @@ async def test_of_addresses_that_do_not_serve_the_first_is_told_and_each_is_trie
             with pytest.raises(RelayTrouble) as caught:
                 await found.open()
             assert (caught.value.code, at_first, at_second) == (code, guests, guests)
+
+
+async def greeted(host: str, **changed: Any) -> list[bytes]:
+    """What a server on this address hears first, and again from a client that has to be met with HELO."""
+    heard: list[bytes] = []
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            for reply in (b"220 hello", b"502 no", b"250 hello"):
+                writer.write(reply + b"\r\n")
+                heard.append(await reader.readline())
+
+    server = await asyncio.start_server(meet, host, 0)
+    port = server.sockets[0].getsockname()[1]
+    wire = await Relay(RelaySettings(host, port, command_timeout=SLACK_SECONDS, **changed)).open()
+    wire.abort()
+    server.close()
+    return heard[:2]
+
+
+@pytest.mark.parametrize(("host", "name"), [("127.0.0.1", b"[127.0.0.1]"), ("::1", b"[IPv6:::1]")])
+async def test_who_has_no_full_name_greets_with_the_address_of_its_end(host: str, name: bytes) -> None:
+    assert await greeted(host) == [b"EHLO %b\r\n" % name, b"HELO %b\r\n" % name]
+
+
+async def test_who_has_a_full_name_greets_with_it() -> None:
+    assert await greeted("127.0.0.1", helo="mail.example.jp") == [
+        b"EHLO mail.example.jp\r\n",
+        b"HELO mail.example.jp\r\n",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "literal"),
+    [
+        ("192.0.2.1", "[192.0.2.1]"),
+        ("::ffff:192.0.2.1", "[192.0.2.1]"),
+        ("2001:db8:0:0:1:0:0:1", "[IPv6:2001:db8::1:0:0:1]"),
+    ],
+)
+def test_an_address_in_the_place_of_a_name(address: str, literal: str) -> None:
+    assert address_literal(ip_address(address)) == literal

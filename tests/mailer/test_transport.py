@@ -64,7 +64,7 @@ async def test_a_mail_is_taken(scripted: Any, marks: Marks, extensions: tuple[st
     async with connected(server.port) as connection:
         assert await send(connection, marks) == Accepted(250, "2.0.0 Ok: queued as 4X")
     talk = server.talks[0]
-    assert talk.heard == ["EHLO localhost", f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{RECIPIENT}>", "DATA", "QUIT"]
+    assert talk.heard == ["EHLO [127.0.0.1]", f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{RECIPIENT}>", "DATA", "QUIT"]
     assert talk.mails == [b"Subject: x\r\n\r\n..dot\r\nbody\r\n.\r\n"]
     assert marks.count == 1
 
@@ -169,9 +169,9 @@ async def test_an_endless_greeting_is_a_failed_connection(
 async def test_a_server_that_knows_helo_only(scripted: Any, marks: Marks) -> None:
     async def script(talk: Any) -> None:
         talk.say("220 old")
-        assert await talk.hear() == "EHLO localhost"
+        assert await talk.hear() == "EHLO [127.0.0.1]"
         talk.say("502 what?")
-        assert await talk.hear() == "HELO localhost"
+        assert await talk.hear() == "HELO [127.0.0.1]"
         talk.say("250 hello")
         await talk.take()
         await talk.part()
@@ -627,7 +627,7 @@ async def test_probing_greets_and_parts(scripted: Any) -> None:
 
     server = await scripted(script)
     assert await Connection(settings(server.port)).probe() is None
-    assert server.heard == [["EHLO localhost", "QUIT"]]
+    assert server.heard == [["EHLO [127.0.0.1]", "QUIT"]]
 
 
 @pytest.mark.parametrize("address", ["a@b>\r\nDATA", "a b@c", "a\x00@b", "あ@example.jp"])
