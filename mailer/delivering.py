@@ -12,7 +12,7 @@ import structlog
 
 from core.clock import Clock
 from core.messages import Message, Result
-from mailer.at_mail import AtMail
+from mailer.before_data import BeforeData, Doubted
 from mailer.gate import RelayGate
 from mailer.journal import Journal
 from mailer.outcomes import (
@@ -27,6 +27,7 @@ from mailer.outcomes import (
 from mailer.outgoing import Outgoing
 from mailer.pacing import Pacing
 from mailer.patience import asked_wait, greylists, slows
+from mailer.session import of_the_session, past_the_session
 from mailer.signing import Signer
 from mailer.tally import Tally
 from mailer.transport import Accepted, Connection, Lost, Outcome, Refused
@@ -69,7 +70,7 @@ class Delivering:
         self._clock = clock
         self._signer = signer
         self._time = asyncio.get_running_loop().time
-        self._at_mail = AtMail()
+        self._before_data = BeforeData()
         self._undelivered, self._unrecorded = Tally(), Tally()
 
     def put(self, mail: Outgoing) -> None:
@@ -169,8 +170,8 @@ class Delivering:
         if not isinstance(outcome, Accepted) and self._is_of_the_relay(mail, outcome):
             return self._stand_aside(mail, outcome)
         now = self._clock.now()
-        if isinstance(outcome, Accepted) or outcome.stage != "mail":
-            self._at_mail.passed()
+        if past_the_session(outcome):
+            self._before_data.passed()
         if not isinstance(outcome, Lost):
             self._gate.fine()
         if isinstance(outcome, Refused) and slows(outcome, self._rules.classify):
@@ -187,12 +188,13 @@ class Delivering:
     def _is_of_the_relay(self, mail: Outgoing, outcome: Refused | Lost) -> bool:
         if of_the_relay(outcome):
             return True
-        return outcome.stage == "mail" and self._at_mail.is_of_the_relay(mail.message.id, mail.route[0])
+        met = of_the_session(outcome)
+        return met and self._before_data.is_of_the_relay(mail.message.id, mail.route, outcome.stage)
 
     @property
-    def doubted_sender(self) -> str | None:
-        """An envelope's sender whom the relay has to take before it can be used again, where it takes none."""
-        return self._at_mail.sender
+    def doubted(self) -> Doubted | None:
+        """An envelope that the relay has to take before it can be used again, where it takes none."""
+        return self._before_data.doubted
 
     def _stand_aside(self, mail: Outgoing, outcome: Refused | Lost) -> bool:
         """The mail waits for the relay; so do all others, unless another connection shows that the relay works."""

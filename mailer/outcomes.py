@@ -14,15 +14,13 @@ from core.reports import BounceClass, Reason
 from core.retry import Schedule, Tries, after_trouble, doubt
 from core.statuses import Status
 from mailer.patience import own_wait
+from mailer.session import LOGIN_WANTED
 from mailer.transport import Accepted, Lost, Outcome, Refused, enhanced_code
 
 MAX_DIAGNOSTIC = 1000
 
 DEFERRED_BY_MEANING = frozenset({Reason.MAILBOXFULL, Reason.SYSTEMFULL, Reason.RATELIMITED})
 """5xx replies that mean "not now": a full mailbox, a full system, a rate limit (contract section 1, Retrying)."""
-
-_LOGIN_WANTED = frozenset({530, 534, 535, 538})
-"""RFC 4954 section 6: the relay wants a login or TLS of us. About the session, at whatever command it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def of_the_relay(outcome: Outcome) -> bool:
     """Whether it says nothing of the mail: the relay could not be reached, or wants no mail of ours at all."""
     if isinstance(outcome, Accepted):
         return False
-    wanted = isinstance(outcome, Refused) and outcome.stage == "mail" and outcome.code in _LOGIN_WANTED
+    wanted = isinstance(outcome, Refused) and outcome.stage == "mail" and outcome.code in LOGIN_WANTED
     return outcome.stage == "connect" or wanted
 
 
@@ -140,7 +138,7 @@ def _silence(outcome: Lost) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _refused(message: Message, outcome: Refused, rules: OutcomeRules, lease: str, now: datetime) -> Change:
     found = rules.classify(outcome.code, enhanced_code(outcome.text), outcome.text, outcome.stage)
-    of_the_session = outcome.code in _LOGIN_WANTED
+    of_the_session = outcome.code in LOGIN_WANTED
     reason = _session_reason(found) if of_the_session else found.reason
     values, detail = _answered(outcome, reason)
     if outcome.code < 500 or of_the_session or reason in DEFERRED_BY_MEANING:

@@ -271,10 +271,10 @@ class Sender:
 
     async def _probe(self) -> str | None:
         """What is wrong with the relay; a connection that stands is as a rule proof enough that it can be used."""
-        doubted = self._delivering.doubted_sender
+        doubted = self._delivering.doubted
         if doubted is None and self._delivering.connected():
             return None
-        return await Connection(self._settings.relay).probe(doubted)
+        return await Connection(self._settings.relay).probe(*doubted or ())
 
 
 async def _until(stop: asyncio.Event, parts: Sequence[asyncio.Task[None]]) -> None:

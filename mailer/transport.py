@@ -7,12 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from mailer.relay import Relay, RelaySettings, RelayTrouble
-from mailer.transaction import CLOSING, Accepted, Ended, Introduction, Lost, Outcome, Parcel, Refused, Transaction
+from mailer.session import of_the_session
+from mailer.transaction import (
+    CLOSING,
+    Accepted,
+    Ended,
+    Introduction,
+    Lost,
+    Outcome,
+    Parcel,
+    Refused,
+    Stage,
+    Transaction,
+)
 from mailer.wire import Wire, WireError
 
 __all__ = ["Accepted", "Connection", "Lost", "Outcome", "Refused", "RelaySettings", "enhanced_code"]
@@ -107,20 +119,28 @@ class Connection:
         self._ahead = route
         return introduction
 
-    async def probe(self, sender: str | None = None) -> str | None:
-        """Connect, greet, ask whether a mail of this envelope's sender is taken, and part: what went wrong, or None."""
+    async def probe(self, sender: str | None = None, recipient: str | None = None) -> str | None:
+        """Connect, greet, ask whether a mail in this envelope is taken, and part: what went wrong, or None.
+
+        What the relay has against the recipient alone is not wrong. No mail is sent.
+        """
         try:
             wire = await self._open()
-            return None if sender is None else await self._ask_about(wire, sender)
+            return None if sender is None else await self._ask_about(wire, sender, recipient)
         except (RelayTrouble, WireError) as trouble:
             return str(trouble)
         finally:
             await self.close()
 
-    async def _ask_about(self, wire: Wire, sender: str) -> str | None:
-        wire.write(Introduction(sender, "").commands["mail"])
-        reply = await wire.reply(self._settings.command_timeout)
-        return None if reply.code // 100 == 2 else f"{reply.code} {reply.text}"
+    async def _ask_about(self, wire: Wire, sender: str, recipient: str | None) -> str | None:
+        stages: Sequence[Stage] = ("mail",) if recipient is None else ("mail", "rcpt")
+        commands = Introduction(sender, recipient or "").commands
+        for stage in stages:
+            wire.write(commands[stage])
+            reply = await wire.reply(self._settings.command_timeout)
+            if reply.code // 100 != 2:
+                return f"{reply.code} {reply.text}" if of_the_session(Refused(reply.code, reply.text, stage)) else None
+        return None
 
     async def close(self) -> None:
         """Say QUIT where somebody still listens, and does not wait for a mail."""

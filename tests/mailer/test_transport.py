@@ -630,6 +630,31 @@ async def test_probing_greets_and_parts(scripted: Any) -> None:
     assert server.heard == [["EHLO [127.0.0.1]", "QUIT"]]
 
 
+@pytest.mark.parametrize(
+    ("reply", "wrong"),
+    [
+        ("250 2.1.5 Ok", False),
+        ("554 5.7.1 <soumu@example.jp>: Relay access denied", True),
+        ("530 5.7.0 Authentication required", True),
+        ("550 5.1.1 <soumu@example.jp>: Recipient address rejected: User unknown", False),
+    ],
+)
+async def test_probing_with_an_envelope_asks_about_us_and_sends_nothing(scripted: Any, reply: str, wrong: bool) -> None:
+    async def script(talk: Any) -> None:
+        await talk.greet("PIPELINING")
+        for answer in ("250 2.1.0 Ok", reply):
+            await talk.hear()
+            talk.say(answer)
+        await talk.part()
+
+    server = await scripted(script)
+    told = await Connection(settings(server.port)).probe(SENDER, RECIPIENT)
+    assert told == (reply if wrong else None)
+    assert server.heard == [
+        ["EHLO [127.0.0.1]", f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{RECIPIENT}>", "QUIT"],
+    ]
+
+
 @pytest.mark.parametrize("address", ["a@b>\r\nDATA", "a b@c", "a\x00@b", "あ@example.jp"])
 async def test_an_address_that_would_break_a_command_is_refused(marks: Marks, address: str) -> None:
     with pytest.raises(ValueError, match="cannot stand in an SMTP command"):

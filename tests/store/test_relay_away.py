@@ -21,9 +21,11 @@ from tests.store.test_sending import NOW, Office, Policy, Relay, fill
 
 
 class Strict(Relay):
-    """With a reply to MAIL, or several in turn."""
+    """With a reply to MAIL, or several in turn, and one to RCPT; `asked` counts the RCPT commands."""
 
     at_mail = "250 2.1.0 Ok"
+    at_any_rcpt: str | None = None
+    asked = 0
     in_turn: Iterator[str] | None = None
 
     async def handle_MAIL(
@@ -33,6 +35,19 @@ class Strict(Relay):
         if reply.startswith("2"):
             envelope.mail_from = address
         return reply
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, _: Any) -> str:
+        self.asked += 1
+        return self.at_any_rcpt or await super().handle_RCPT(server, session, envelope, address, _)
+
+    def refuse(self, stage: str, reply: str) -> None:
+        if stage == "mail":
+            self.at_mail = reply
+        else:
+            self.at_any_rcpt = reply
+
+    def relent(self) -> None:
+        self.at_mail, self.at_any_rcpt = "250 2.1.0 Ok", None
 
 
 class Port:
@@ -217,18 +232,21 @@ async def test_a_relay_that_greets_and_wants_a_login_raises_one_alarm(room: Any,
 
 
 @pytest.mark.parametrize(
-    ("reply", "own"),
+    ("stage", "reply", "own"),
     [
-        ("421 4.3.2 shutting down", "deferred"),
-        ("452 4.3.1 no space", "deferred"),
-        ("553 5.7.1 not ours", "undelivered"),
+        ("mail", "421 4.3.2 shutting down", "deferred"),
+        ("mail", "452 4.3.1 no space", "deferred"),
+        ("mail", "553 5.7.1 not ours", "undelivered"),
+        ("rcpt", "504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname", "undelivered"),
+        ("rcpt", "554 5.7.1 <soumu@example.jp>: Relay access denied", "undelivered"),
+        ("rcpt", "530 5.7.0 Authentication required", "deferred"),
     ],
 )
 async def test_a_relay_that_takes_no_mail_of_ours_costs_five_of_them_something_and_raises_one_alarm(
-    room: Any, port: Port, office: Office, reply: str, own: str
+    room: Any, port: Port, office: Office, stage: str, reply: str, own: str
 ) -> None:
     mails = await fill(room, 40)
-    port.relay.at_mail = reply
+    port.relay.refuse(stage, reply)
 
     async def rows() -> list[Any]:
         return [await room.row(mail) for mail in mails]
@@ -248,7 +266,7 @@ async def test_a_relay_that_takes_no_mail_of_ours_costs_five_of_them_something_a
             await eventually(five_tried)
             touched = [row for row in await rows() if row.attempts]
             assert {(row.status, row.attempts) for row in touched} == {(own, 1)}
-            port.relay.at_mail = "250 2.1.0 Ok"
+            port.relay.relent()
 
             async def over() -> bool:
                 room.clock.leap_to(room.clock.now() + timedelta(minutes=2))
@@ -279,6 +297,67 @@ async def test_a_refusal_at_mail_among_others_that_pass_is_the_mails_own(room: A
             await eventually(over)
     assert [entry for entry in logs if entry.get("alarm")] == []
     assert {row.attempts for row in [await room.row(mail) for mail in mails]} >= {1, 2}
+
+
+async def test_no_mail_goes_out_to_a_relay_that_is_asked_and_still_refuses_us_at_rcpt(
+    room: Any, port: Port, office: Office
+) -> None:
+    mails = await fill(room, 40)
+    port.relay.refuse("rcpt", "554 5.7.1 <unknown[127.0.0.1]>: Client host rejected: Access denied")
+
+    async def met() -> int:
+        return sum([(await room.told(mail)).count("deferred") for mail in mails])
+
+    with capture_logs() as logs:
+        async with office.open():
+
+            async def alarmed() -> bool:
+                return any(entry.get("alarm") for entry in logs)
+
+            async def asked_thrice() -> None:
+                asked = port.relay.asked
+
+                async def so() -> bool:
+                    room.clock.leap_to(room.clock.now() + timedelta(minutes=1))
+                    room.db.wake()
+                    return port.relay.asked >= asked + 3
+
+                await eventually(so)
+
+            await eventually(alarmed)
+            await asked_thrice()
+            before = await met()
+            await asked_thrice()
+            assert await met() == before
+            port.relay.relent()
+
+            async def over() -> bool:
+                room.clock.leap_to(room.clock.now() + timedelta(minutes=2))
+                room.db.wake()
+                return await office.count() == {"sent": 35, "undelivered": 5}
+
+            await eventually(over)
+    assert len(set(port.relay.taken)) == len(port.relay.taken) == 35
+
+
+async def test_refusals_of_us_at_rcpt_among_refused_recipients_are_the_mails_own(
+    room: Any, port: Port, office: Office
+) -> None:
+    await fill(room, 30)
+    replies = itertools.cycle(["554 5.7.1 <soumu@example.jp>: Relay access denied", "550 5.1.1 User unknown"])
+
+    async def refuse(message_id: str, _: Any) -> str:
+        return next(replies)
+
+    port.relay.at_rcpt = refuse
+    with capture_logs() as logs:
+        async with office.open():
+
+            async def over() -> bool:
+                return await office.count() == {"undelivered": 30}
+
+            await eventually(over)
+    assert [entry for entry in logs if entry.get("alarm")] == []
 
 
 async def test_the_senders_row_says_since_when_mails_wait(room: Any, port: Port, office: Office) -> None:
