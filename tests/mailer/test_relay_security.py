@@ -247,6 +247,17 @@ async def test_what_a_relay_says_of_a_login_can_be_read(scripted: Any, reply: st
     assert outcome == Refused(535, f"the relay refused our login: {reply}", "connect")
 
 
+async def test_a_password_that_cannot_be_sent_is_not_told(scripted: Any) -> None:
+    async def script(talk: Any) -> None:
+        await talk.greet("AUTH PLAIN LOGIN")
+        assert await talk.reader.read() == b""
+
+    server = await scripted(script)
+    outcome = await send(server.port, username="kikaku-7", password="s3cret\udc80")
+    assert isinstance(outcome, Lost)
+    assert outcome.detail == "SMTPException: the user name or the password has characters that cannot be sent"
+
+
 async def test_a_server_that_knows_no_logins(scripted: Any) -> None:
     async def script(talk: Any) -> None:
         await talk.greet("PIPELINING")
