@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mailer.transaction import Stage
 
 _OF_THEIR_OWN = 5
-"""So many different mails in a row are told each for itself."""
+"""So many in a row are told each for itself: different mails, or domains where a refusal may be of one domain."""
 
 
 class Doubted(NamedTuple):
@@ -33,10 +33,10 @@ class BeforeData:
         """None while it is no trouble of the relay's."""
         return self._last if len(self._met) > _OF_THEIR_OWN else None
 
-    def is_of_the_relay(self, message_id: str, route: tuple[str, str], stage: Stage) -> bool:
-        """Whether it is, now that this mail has met it at this stage."""
+    def is_of_the_relay(self, what: str, route: tuple[str, str], stage: Stage) -> bool:
+        """Whether it is, now that `what`, a mail or a domain, has met it at this stage."""
         sender, recipient = route
-        self._met.add(message_id)
+        self._met.add(what)
         self._last = Doubted(sender, recipient if stage == "rcpt" else None)
         return self.doubted is not None
 

@@ -27,7 +27,7 @@ from mailer.outcomes import (
 from mailer.outgoing import Outgoing
 from mailer.pacing import Pacing
 from mailer.patience import asked_wait, greylists, slows
-from mailer.session import of_the_session, past_the_session
+from mailer.session import of_the_session, of_the_way, past_the_session
 from mailer.signing import Signer
 from mailer.tally import Tally
 from mailer.transport import Accepted, Connection, Lost, Outcome, Refused
@@ -174,7 +174,7 @@ class Delivering:
             self._before_data.passed()
         if not isinstance(outcome, Lost):
             self._gate.fine()
-        if isinstance(outcome, Refused) and slows(outcome, self._rules.classify):
+        if isinstance(outcome, Refused) and not of_the_session(outcome) and slows(outcome, self._rules.classify):
             self._be_patient(mail.message, outcome.text, now)
         self.record(result_of(mail.message, outcome, self._rules, mail.lease, now), mail.lease)
         return False
@@ -188,8 +188,10 @@ class Delivering:
     def _is_of_the_relay(self, mail: Outgoing, outcome: Refused | Lost) -> bool:
         if of_the_relay(outcome):
             return True
-        met = of_the_session(outcome)
-        return met and self._before_data.is_of_the_relay(mail.message.id, mail.route, outcome.stage)
+        if not of_the_session(outcome):
+            return False
+        what = mail.provider if of_the_way(outcome) else mail.message.id
+        return self._before_data.is_of_the_relay(what, mail.route, outcome.stage)
 
     @property
     def doubted(self) -> Doubted | None:

@@ -26,6 +26,7 @@ _OF_THE_SESSION = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
+_RELAYING = re.compile(r"\brelay(?:ing)?\b", re.IGNORECASE)
 _OF_A_RECIPIENT = re.compile(
     r"recipient\saddress\srejected|undeliverable\saddress|\bcallout\b|\bsaid:|\bin\sreply\sto\b|\bresponse\sto\b",
     re.IGNORECASE,
@@ -40,6 +41,11 @@ def of_the_session(outcome: Outcome) -> bool:
     if outcome.stage != "rcpt":
         return outcome.stage == "mail"
     return isinstance(outcome, Refused) and (outcome.code in LOGIN_WANTED or _means_us(outcome.text))
+
+
+def of_the_way(outcome: Outcome) -> bool:
+    """Whether the relay does not go between us and the recipient's domain: it may go to others."""
+    return isinstance(outcome, Refused) and _RELAYING.search(outcome.text) is not None
 
 
 def past_the_session(outcome: Outcome) -> bool:

@@ -176,7 +176,7 @@ def test_what_is_in_doubt_stays_so_while_the_relay_is_away() -> None:
 
 @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.DEFERRED, Status.IN_DOUBT])
 def test_a_mail_that_was_not_tried_stands_where_it_stood(status: Status) -> None:
-    made = given_back(OLD._replace(status=status), LEASE, NOW)
+    made = given_back(OLD._replace(status=status), LEASE, NOW, "stale")
     assert (made.target, made.values, made.lease) == (status, {"ready_at": NOW}, LEASE)
     assert status in TRANSITIONS[Status.SENDING]
 

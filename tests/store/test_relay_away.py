@@ -245,7 +245,7 @@ async def test_a_relay_that_greets_and_wants_a_login_raises_one_alarm(room: Any,
 async def test_a_relay_that_takes_no_mail_of_ours_costs_five_of_them_something_and_raises_one_alarm(
     room: Any, port: Port, office: Office, stage: str, reply: str, own: str
 ) -> None:
-    mails = await fill(room, 40)
+    mails = [mail for number in range(40) for mail in await fill(room, 1, email=f"a@{number}.example.jp")]
     port.relay.refuse(stage, reply)
 
     async def rows() -> list[Any]:
@@ -348,6 +348,25 @@ async def test_refusals_of_us_at_rcpt_among_refused_recipients_are_the_mails_own
 
     async def refuse(message_id: str, _: Any) -> str:
         return next(replies)
+
+    port.relay.at_rcpt = refuse
+    with capture_logs() as logs:
+        async with office.open():
+
+            async def over() -> bool:
+                return await office.count() == {"undelivered": 30}
+
+            await eventually(over)
+    assert [entry for entry in logs if entry.get("alarm")] == []
+
+
+async def test_a_domain_that_the_relay_does_not_relay_to_ends_its_own_mails_alone(
+    room: Any, port: Port, office: Office
+) -> None:
+    await fill(room, 30, email="a@closed.example.jp")
+
+    async def refuse(message_id: str, _: Any) -> str | None:
+        return "554 5.7.1 <a@closed.example.jp>: Relay access denied"
 
     port.relay.at_rcpt = refuse
     with capture_logs() as logs:
