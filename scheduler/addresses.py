@@ -12,6 +12,7 @@ from collections.abc import Collection
 from functools import cache
 
 from core.errors import TodokeError
+from store.search import email_key
 
 MAX_OCTETS = 254
 
@@ -41,7 +42,7 @@ def normalise_address(text: str, carrier_domains: Collection[str]) -> str:
 
     Raises AddressRefused.
     """
-    address = unicodedata.normalize("NFKC", text).strip(_EDGES)
+    address = _cleaned(text)
     if not address:
         raise AddressRefused("required", "an address is required")
     if not _is_printable(address):
@@ -55,6 +56,19 @@ def normalise_address(text: str, carrier_domains: Collection[str]) -> str:
     if len(accepted) > MAX_OCTETS:
         raise AddressRefused("too-long", f"an address has at most {MAX_OCTETS} octets")
     return accepted
+
+
+def address_key(text: str) -> str:
+    """The key under which mails to an address are found, in whatever width, case and form of its domain it is given.
+
+    Each form that a carrier's address may have is accepted for every domain. Raises AddressRefused.
+    """
+    address = _cleaned(text)
+    return email_key(normalise_address(address, (address.rpartition("@")[2].lower(),)))
+
+
+def _cleaned(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip(_EDGES)
 
 
 def _is_printable(address: str) -> bool:

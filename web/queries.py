@@ -14,10 +14,9 @@ from starlette.requests import Request
 
 from core.jst import parse_rfc3339, to_tokyo
 from core.problems import field_problem
-from scheduler.addresses import AddressRefused, normalise_address
+from scheduler.addresses import AddressRefused, address_key
 from scheduler.fields import Reader
 from store.reading import Place
-from store.search import email_key
 from web.problems import Refusal
 
 E = TypeVar("E", bound=StrEnum)
@@ -91,8 +90,7 @@ class Query:
             return None
         value = (self._raw[name] or "").strip().replace(" ", "+")
         try:
-            # Its own domain as a carrier's: whatever forms were accepted once can be looked for.
-            return email_key(normalise_address(value, (value.rpartition("@")[2].lower(),)))
+            return address_key(value)
         except AddressRefused as refused:
             self.refuse(name, refused.code, str(refused))
             return None

@@ -10,6 +10,7 @@ from typing import Any
 from core.errors import TodokeError
 from core.jst import TOKYO, parse_rfc3339, to_tokyo
 from core.kinds import Kind
+from scheduler.addresses import AddressRefused, address_key
 from scheduler.fields import normalise_code
 from scheduler.job_parsing import PREFECTURES
 from todoke.cli.output import print_json, print_line, print_table, printable
@@ -85,12 +86,11 @@ async def _institution(code: str) -> dict[str, Any]:
 async def _several(institution: str | None, application: str | None, email: str | None) -> list[dict[str, Any]]:
     from store.reading import EVERYTHING, MessageFilter, message_page
     from store.reading_views import message_view
-    from store.search import email_key
 
     wanted = MessageFilter(
         institution_code=None if institution is None else normalise_code(institution),
         application_id=application,
-        email_key=None if email is None else email_key(email),
+        email_key=None if email is None else _address_key(email),
     )
     async with open_wiring() as wiring, wiring.db.read() as conn:
         page = await message_page(conn, wanted, EVERYTHING, None, _MOST)
@@ -98,6 +98,13 @@ async def _several(institution: str | None, application: str | None, email: str 
     if not page.rows:
         raise NothingKnown("no message is on record for this")
     return [message_view(row, now, whole=True) for row in page.rows]
+
+
+def _address_key(email: str) -> str:
+    try:
+        return address_key(email)
+    except AddressRefused as refused:
+        wrong_usage(f"--email: {refused}")
 
 
 def _print_institution(answer: Mapping[str, Any]) -> None:
