@@ -21,6 +21,7 @@ from web import (
     searching,
     suppressions,
 )
+from web.lingering import Lingering
 from web.middleware import Envelope
 from web.pages.dashboard import Counting
 from web.pages.routers import PAGE_ROUTERS as PAGE_ROUTERS
@@ -55,7 +56,11 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
         exception_handlers={**EXCEPTION_HANDLERS, SignInNeeded: to_sign_in},
-        middleware=[Middleware(Envelope), Middleware(Patience)],
+        middleware=[
+            Middleware(Lingering, max_body_bytes=services.max_body_bytes),
+            Middleware(Envelope),
+            Middleware(Patience),
+        ],
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.services = services

@@ -43,7 +43,7 @@ async def read_body(request: Request, most: int) -> bytes:
 
 def _too_large(most: int) -> Refusal:
     problem = Problem("too-large", errors=[FieldError("", "too-large", f"a body has at most {most} octets")])
-    return Refusal(problem, {"Connection": "close"})  # the rest of the body will not be read
+    return Refusal(problem, {"Connection": "close"})  # the rest may be without end
 
 
 async def read_json(request: Request, most: int) -> Any:
