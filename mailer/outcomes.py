@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -11,7 +11,7 @@ from core.kinds import Kind
 from core.messages import CancelReason, Change, Message, Result, Taken
 from core.ports import Classified, Postpone, ReplyClassifier
 from core.reports import BounceClass, Reason
-from core.retry import Schedule, Tries, after_trouble, doubt
+from core.retry import REPAIR_PAUSE, Schedule, Tries, after_trouble, doubt
 from core.statuses import Status
 from mailer.patience import own_wait
 from mailer.session import LOGIN_WANTED
@@ -31,6 +31,8 @@ class OutcomeRules:
     classify: ReplyClassifier
     doubt_waits: Callable[[Kind], bool]
     settles_at: Callable[[datetime, str | None], datetime]
+    first_due: Callable[[Kind, datetime, str | None], datetime]
+    """The first moment from one on at which a mail of this kind may leave, by its prefecture's calendar."""
 
 
 def result_of(message: Message, outcome: Outcome, rules: OutcomeRules, lease: str, now: datetime) -> Result:
@@ -39,11 +41,11 @@ def result_of(message: Message, outcome: Outcome, rules: OutcomeRules, lease: st
         case Accepted():
             return _sent(message, outcome, rules, lease, now)
         case Refused():
-            return _refused(message, outcome, rules, lease, now)
+            return _in_hours(_refused(message, outcome, rules, lease, now), message, rules)
         case Lost(in_doubt=True):
-            return _in_doubt(message, outcome, rules, lease, now)
+            return _in_hours(_in_doubt(message, outcome, rules, lease, now), message, rules)
         case Lost():
-            return _lost(message, outcome, rules, lease, now)
+            return _in_hours(_lost(message, outcome, rules, lease, now), message, rules)
         case _:
             assert_never(outcome)
 
@@ -59,7 +61,8 @@ def of_the_relay(outcome: Outcome) -> bool:
 def waits_for_relay(
     message: Message, outcome: Refused | Lost, rules: OutcomeRules, until: datetime, lease: str, now: datetime
 ) -> Change:
-    """Trouble of the relay: deferred until `until`; no try, and no interval used up. What is in doubt stays so."""
+    """Trouble of the relay: deferred until `until` or, where the hours of its kind have ended then, until they begin
+    again; no try, and no interval used up. What is in doubt stays so."""
     if isinstance(outcome, Lost):
         values, told = _silence(outcome)
     else:
@@ -69,7 +72,7 @@ def waits_for_relay(
     target, event = (Status.IN_DOUBT, "postponed") if doubtful else (Status.DEFERRED, "deferred")
     detail = {**told, "relay": True, "next_attempt_at": until.isoformat()}
     columns = {"ready_at": until} if doubtful else {**values, "ready_at": until}
-    return Change(message.id, target, event, now, detail, columns, lease)
+    return _in_hours(Change(message.id, target, event, now, detail, columns, lease), message, rules)
 
 
 def given_back(message: Message, lease: str, now: datetime, why: str) -> Change:
@@ -84,8 +87,9 @@ def postponed(message: Message, postpone: Postpone, lease: str, now: datetime) -
     return Change(message.id, message.status, "postponed", now, detail, values, lease)
 
 
-def held_back(message: Message, why: str, reason: str, until: datetime, lease: str, now: datetime) -> Change:
+def held_back(message: Message, why: str, reason: str, rules: OutcomeRules, lease: str, now: datetime) -> Change:
     """A mail that cannot be made before somebody mends the set-up (rule 132): no try, and no interval used up."""
+    until = rules.first_due(message.kind, now + REPAIR_PAUSE, message.prefecture)
     detail = {"why": why, "reason": reason, "alarm": True, "next_attempt_at": until.isoformat()}
     if message.status is Status.IN_DOUBT:
         return Change(message.id, Status.IN_DOUBT, "postponed", now, detail, {"ready_at": until}, lease)
@@ -96,6 +100,18 @@ def held_back(message: Message, why: str, reason: str, until: datetime, lease: s
 def left_in_doubt(message: Message, why: str, lease: str, now: datetime) -> Change:
     """A mail that met a fault of our own: it may have left, and waits for a report or a person."""
     return doubt(message.id, _tries(message), None, now, why=bounded(why), detail={"alarm": True}, lease=lease)
+
+
+def _in_hours(change: Change, message: Message, rules: OutcomeRules) -> Change:
+    """With a next try at which the mail may leave: a claim before that would only put it off."""
+    at: datetime | None = change.values.get("ready_at")
+    if at is None:
+        return change
+    opens = rules.first_due(message.kind, at, message.prefecture)
+    if opens == at:
+        return change
+    told = {**change.detail, "next_attempt_at": opens.isoformat()}
+    return replace(change, detail=told, values={**change.values, "ready_at": opens})
 
 
 def _sent(message: Message, outcome: Accepted, rules: OutcomeRules, lease: str, now: datetime) -> Result:

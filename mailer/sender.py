@@ -17,7 +17,6 @@ from core.errors import TodokeError
 from core.mail import Contact, MailContent
 from core.messages import Change, Message
 from core.reports import Reason
-from core.retry import REPAIR_PAUSE
 from core.return_path import ReturnPaths
 from core.trouble import Trouble
 from core.unbroken import unbroken
@@ -114,6 +113,7 @@ class Sender:
         self._outbox = outbox
         self._renderer = renderer
         self._return_paths = return_paths
+        self._rules = rules
         self._clock = clock
         self._woken = woken
         self._pacing = pacing or Pacing()
@@ -256,7 +256,7 @@ class Sender:
         about = {"message": message.id, "kind": message.kind, "why": str(error), "alarm": True}
         log.error("cannot compose; mend the set-up", exc_info=not isinstance(error, TodokeError), **about)
         reason = getattr(error, "reason", Reason.CONTENTERROR.value)
-        return held_back(message, str(error), reason, now + REPAIR_PAUSE, lease, now)
+        return held_back(message, str(error), reason, self._rules, lease, now)
 
     def _compose(self, message: Message, now: datetime) -> bytes:
         envelope = Envelope(

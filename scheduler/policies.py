@@ -100,4 +100,5 @@ class LeavePolicy:
         message: Message = candidate.message
         if message.kind is Kind.CODE or candidate.prefecture is None or self._has_contact(candidate.prefecture):
             return None
-        return Hold(now + REPAIR_PAUSE, CancelReason.NO_CONTACT)
+        until = self._first_due(message.kind, now + REPAIR_PAUSE, candidate.prefecture)
+        return Hold(until, CancelReason.NO_CONTACT)

@@ -226,7 +226,8 @@ class Wiring:
 
         intervals, hours = self.settings.retry_schedule.intervals, self.settings.retry_hours
         schedule = Schedule(intervals, hours, random.random)
-        return OutcomeRules(schedule, classify_reply, self.settings.in_doubt.waits, self.timing.settles_at)
+        waits, timing = self.settings.in_doubt.waits, self.timing
+        return OutcomeRules(schedule, classify_reply, waits, timing.settles_at, timing.first_due)
 
     @cached_property
     def leases(self) -> Leases:

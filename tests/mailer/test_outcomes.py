@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_handler.classifying import classify_reply
+from core.jst import TOKYO
 from core.kinds import Kind
 from core.mail import Recipient
 from core.messages import Change, Message, Taken
-from core.retry import Schedule
+from core.retry import REPAIR_PAUSE, Schedule
 from core.statuses import FINAL, TRANSITIONS, Status
 from mailer.outcomes import (
     MAX_DIAGNOSTIC,
@@ -31,7 +33,11 @@ NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 LEASE = "sender-1"
 SCHEDULE = Schedule([60, 300, 300, 900, 3600, 3600, 3600, 14400])
 RULES = OutcomeRules(
-    SCHEDULE, classify_reply, lambda kind: kind is Kind.GUIDE, lambda sent_at, prefecture: sent_at + timedelta(days=3)
+    SCHEDULE,
+    classify_reply,
+    lambda kind: kind is Kind.GUIDE,
+    lambda sent_at, prefecture: sent_at + timedelta(days=3),
+    lambda kind, at, prefecture: at,
 )
 MESSAGE = Message(
     id="m",
@@ -308,8 +314,8 @@ def test_a_doubt_whose_last_try_is_put_off_is_a_persons_matter(outcome: Outcome)
 
 
 def test_what_is_in_doubt_and_cannot_be_made_again_stays_so() -> None:
-    made = held_back(MESSAGE._replace(status=Status.IN_DOUBT), "no contact", "no-contact", AT, LEASE, NOW)
-    assert (made.target, made.values) == (Status.IN_DOUBT, {"ready_at": AT})
+    made = held_back(MESSAGE._replace(status=Status.IN_DOUBT), "no contact", "no-contact", RULES, LEASE, NOW)
+    assert (made.target, made.values) == (Status.IN_DOUBT, {"ready_at": NOW + REPAIR_PAUSE})
 
 
 def test_a_doubt_forgets_what_an_earlier_try_was_answered() -> None:
@@ -320,10 +326,51 @@ def test_a_doubt_forgets_what_an_earlier_try_was_answered() -> None:
 
 def test_a_mail_that_cannot_be_made_uses_up_no_try() -> None:
     until = NOW + timedelta(minutes=10)
-    made = held_back(MESSAGE, "no contact for 13", "no-contact", until, LEASE, NOW)
+    made = held_back(MESSAGE, "no contact for 13", "no-contact", RULES, LEASE, NOW)
     assert made.target is Status.DEFERRED
     assert made.values == {"ready_at": until, "reason": "no-contact", "diagnostic": "no contact for 13"}
     assert made.detail["alarm"] is True
+
+
+OPENS = datetime(2027, 1, 4, 9, 0, tzinfo=TOKYO)
+
+
+def closed_until(kind: Kind, at: datetime, prefecture: str | None) -> datetime:
+    """Hours that ended, for all but codes, where Yamaguchi's are asked for."""
+    return at if kind is Kind.CODE or prefecture != "35" else OPENS
+
+
+@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.IN_DOUBT])
+@pytest.mark.parametrize("outcome", LATER)
+def test_the_next_try_lies_within_the_hours(outcome: Outcome, status: Status) -> None:
+    rules = replace(RULES, first_due=closed_until)
+    message = MESSAGE._replace(status=status, prefecture="35")
+    relay_trouble = Lost("no route", "connect")
+    for made in (
+        result_of(message, outcome, rules, LEASE, NOW),
+        waits_for_relay(message, relay_trouble, rules, AT, LEASE, NOW),
+        held_back(message, "no contact for 35", "no-contact", rules, LEASE, NOW),
+    ):
+        assert isinstance(made, Change)
+        assert made.values["ready_at"] == OPENS
+        assert made.detail["next_attempt_at"] == OPENS.isoformat()
+
+
+def test_a_doubt_is_looked_at_again_within_the_hours() -> None:
+    message = MESSAGE._replace(prefecture="35")
+    made = result_of(message, DOUBT, replace(RULES, first_due=closed_until), LEASE, NOW)
+    assert isinstance(made, Change)
+    assert (made.values["ready_at"], made.detail["next_attempt_at"]) == (OPENS, OPENS.isoformat())
+
+
+def test_what_leaves_at_any_time_and_what_is_not_tried_again_have_no_hours() -> None:
+    rules = replace(RULES, first_due=closed_until)
+    code = result_of(MESSAGE._replace(kind=Kind.CODE, prefecture="35"), LATER[0], rules, LEASE, NOW)
+    over = result_of(OLD._replace(prefecture="35"), LATER[0], rules, LEASE, NOW)
+    assert isinstance(code, Change)
+    assert isinstance(over, Change)
+    assert code.values["ready_at"] == NOW + timedelta(minutes=1)
+    assert (over.target, "ready_at" in over.values) == (Status.UNDELIVERED, False)
 
 
 def test_a_late_outcome_is_told_and_changes_no_status() -> None:

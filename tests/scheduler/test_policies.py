@@ -187,6 +187,11 @@ def test_a_prefecture_without_a_contact_waits_for_its_repair() -> None:
     assert decide(candidate(), contact=False) == Hold(OPEN + REPAIR_PAUSE, "no-contact")
 
 
+def test_a_repair_is_waited_for_within_the_hours() -> None:
+    closing = OPEN.replace(hour=16, minute=55)
+    assert decide(candidate(message(Kind.PRE_CHECK)), closing, contact=False) == Hold(NEXT_MORNING, "no-contact")
+
+
 def test_a_code_needs_no_contact_of_a_prefecture() -> None:
     assert decide(candidate(message(Kind.CODE)), contact=False) == Claim()
 

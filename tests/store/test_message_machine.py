@@ -124,7 +124,9 @@ class Machine(RuleBasedStateMachine):
         self.notes: Notes = SqliteNotes(self.db) if self.db.sqlite else PostgresNotes(self.db)
         self.written: dict[str, list[Note]] = {sender: [] for sender in SENDERS}
         schedule = Schedule(INTERVALS)
-        self.rules_of_outcomes = OutcomeRules(schedule, classify_reply, InDoubt().waits, self.room.timing.settles_at)
+        self.rules_of_outcomes = OutcomeRules(
+            schedule, classify_reply, InDoubt().waits, self.room.timing.settles_at, lambda kind, at, prefecture: at
+        )
         self.outbox = StoredOutbox(self.db, self.room.ledger, self.room.cipher, Policy(), self.room.clock)
         self.leases = Leases(self.db, self.room.ledger, self.room.clock, schedule, InDoubt())
         self.chores = StoredChores(self.db, self.room.ledger)

@@ -53,7 +53,8 @@ async def notes(room: Any, leases: Leases) -> AsyncIterator[Notes]:
 
 def taken(room: Any, message_id: str, kind: Kind = Kind.REJECTION) -> Taken:
     """What a sender has to say of a mail that was taken."""
-    rules = OutcomeRules(Schedule([60]), classify_reply, InDoubt().waits, room.timing.settles_at)
+    timing = room.timing
+    rules = OutcomeRules(Schedule([60]), classify_reply, InDoubt().waits, timing.settles_at, timing.first_due)
     message = Message(
         message_id,
         kind,

@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from bounce_handler.classifying import classify_reply
 from config.values import InDoubt
 from core.errors import TodokeError
+from core.jst import TOKYO
 from core.kinds import Kind
 from core.mail import Contact, MailContent
 from core.messages import Change, Message, Noted, Receipt
@@ -179,8 +180,10 @@ class Office:
             ),
             **{"connections": 4, "heartbeat": 0.02, "stop_grace": 30.0, "trouble_pause": 0.01} | changed,
         )
-        rules = OutcomeRules(Schedule([60, 300]), classify_reply, InDoubt().waits, self.room.timing.settles_at)
         room = self.room
+        timing = room.timing
+        schedule = Schedule([60, 300])
+        rules = OutcomeRules(schedule, classify_reply, InDoubt().waits, timing.settles_at, timing.first_due)
         return Sender(
             settings, self.outbox, self.leases, self.renderer, PATHS, rules, room.clock, self.woken, self.pacing
         )
@@ -386,6 +389,26 @@ async def test_a_refusal_for_now_is_tried_again_in_time(room: Any, relay: Relay,
         room.db.wake()
         await office.until(sent=1)
     assert (await room.row(message)).attempts == 2
+
+
+async def test_what_is_put_off_beyond_its_hours_is_tried_as_they_begin_again(
+    room: Any, relay: Relay, office: Office
+) -> None:
+    async def defer(message_id: str, _: Envelope) -> str | None:
+        row = await room.row(message_id)
+        return "451 4.3.0 later" if row.attempts == 0 else None
+
+    relay.at_rcpt = defer
+    room.clock.leap_to(datetime(2026, 12, 28, 16, 59, 49, tzinfo=TOKYO))
+    message = await room.add()
+    opens = datetime(2027, 1, 4, 9, 0, tzinfo=TOKYO)
+    async with office.open():
+        await office.until(deferred=1)
+        assert (await room.row(message)).ready_at == opens
+        assert (await room.story(message))[-1].detail["next_attempt_at"] == opens.isoformat()
+        room.clock.leap_to(opens)
+        room.db.wake()
+        await office.until(sent=1)
 
 
 async def test_a_lost_reply_leaves_a_guide_in_doubt_and_sends_others_again(

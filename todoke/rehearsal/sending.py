@@ -17,7 +17,6 @@ from core.clock import SimulatedClock
 from core.kinds import Kind
 from core.messages import Change, Message, Receipt, Result, Taken
 from core.reports import Reason
-from core.retry import REPAIR_PAUSE
 from mailer.compose import Envelope, compose
 from mailer.outcomes import OutcomeRules, held_back, result_of
 from mailer.sender import Outbox, Renderer
@@ -123,7 +122,7 @@ class RehearsedSender:
             return self._compose(message, now)
         except Exception as error:
             reason = getattr(error, "reason", Reason.CONTENTERROR.value)
-            outcomes.append(held_back(message, str(error), reason, now + REPAIR_PAUSE, LEASE, now))
+            outcomes.append(held_back(message, str(error), reason, self._room.rules, LEASE, now))
             return None
 
     def _is_left_out(self, message: Message) -> bool:
