@@ -96,6 +96,13 @@ class Classified:
     bounce_class: BounceClass
 
 
+class Part(NamedTuple):
+    """One of several that share something: its number among them, from 0 on, and how many they are."""
+
+    number: int
+    of: int
+
+
 class ReplyClassifier(Protocol):
     """Reads an SMTP reply: code class and meaning are two facts."""
 

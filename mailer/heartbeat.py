@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from core.ports import Part
 from core.trouble import Trouble
 from core.unbroken import unbroken
 from mailer.insisting import insist
@@ -25,8 +26,8 @@ class LeaseKeeper(Protocol):
     async def beat(self, sender: str, relay_away_since: datetime | None) -> bool:
         """It lives, and since when its relay is away. False where it was taken for dead meanwhile."""
 
-    async def living(self) -> int:
-        """How many senders live."""
+    async def part(self, sender: str) -> Part:
+        """Which of the living senders it is."""
 
     async def leave(self, sender: str) -> None:
         """It ends; what it holds is given back."""
@@ -42,7 +43,7 @@ class Heartbeat:
     """Beats for one sender. `lease` is the name under which it may claim just now.
 
     Who was taken for dead goes on under another name: messages claimed under the old one are another's by now, and
-    an outcome recorded under it must not pass for that other's. `share` is told how many senders live. `away_since`
+    an outcome recorded under it must not pass for that other's. `share` is told which of the living it is. `away_since`
     says since when the relay is away, None while it is not: the helpdesk is told by it.
     """
 
@@ -51,7 +52,7 @@ class Heartbeat:
         leases: LeaseKeeper,
         name: str,
         seconds: float,
-        share: Callable[[int], None],
+        share: Callable[[Part], None],
         away_since: Callable[[], datetime | None],
     ) -> None:
         self.lease = name
@@ -94,7 +95,7 @@ class Heartbeat:
             lease = f"{self._name}#{self._deaths}"
             await self._leases.enter(lease)
             self.lease = lease
-        self._share(await self._leases.living())
+        self._share(await self._leases.part(self.lease))
 
     async def _take_over(self) -> None:
         taken_over = await self._leases.take_over_dead()

@@ -15,7 +15,7 @@ from functools import lru_cache
 from core.destinations import Destination
 from core.kinds import URGENT_KINDS
 from core.messages import Message
-from core.ports import Candidate, Claim, ClaimPolicy, Decision, Postpone
+from core.ports import Candidate, Claim, ClaimPolicy, Decision, Part, Postpone
 
 LIMITED, SLOWED = "domain-limit", "domain-slowed"
 """Why a mail was postponed."""
@@ -59,7 +59,7 @@ class Pacing:
         for destination in destinations:
             if destination.connections is not None or destination.per_minute is not None:
                 self._states[destination.name] = _State(destination)
-        self._senders = 1
+        self._part = Part(0, 1)
         self._group = lru_cache(_DOMAINS_KEPT)(self._group_of)
 
     def provider(self, address: str) -> str:
@@ -72,14 +72,22 @@ class Pacing:
         alone = providers - {group.name for group in self._groups.values()}
         return sorted({*(f"@{domain}" for domain in (*configured, *alone)), *(f".{domain}" for domain in configured)})
 
+    def without_room(self) -> Set[str]:
+        """Groups that have fewer connections than there are senders, none of them this process's."""
+        return {
+            name
+            for name, state in self._states.items()
+            if state.limit.connections is not None and not self._connections(state)
+        }
+
     def connections(self, provider: str) -> int | None:
         """How many mails to a provider may be under way from this process, where that is configured."""
         state = self._states.get(provider)
         return None if state is None or state.limit.connections is None else self._connections(state)
 
-    def share(self, senders: int) -> None:
-        """So many senders are alive: each keeps to its part of a limit."""
-        self._senders = max(1, senders)
+    def share(self, part: Part) -> None:
+        """Each of the senders that are alive keeps to its part of a limit."""
+        self._part = part
 
     def ask(self, message: Message, now: datetime) -> Postpone | None:
         """Whether a mail may be claimed now, and when otherwise."""
@@ -166,10 +174,12 @@ class Pacing:
     def _rate(self, state: _State) -> float | None:
         """Mails a minute of this process."""
         rates = [rate for rate in (state.limit.per_minute, state.caution) if rate is not None]
-        return min(rates) / self._senders if rates else None
+        return min(rates) / self._part.of if rates else None
 
     def _connections(self, state: _State) -> int:
-        return max(1, (state.limit.connections or 1) // self._senders)
+        """Of this process; where they do not come out even, those who stand first have one more."""
+        each, left = divmod(state.limit.connections or self._part.of, self._part.of)
+        return each + (self._part.number < left)
 
     def _full(self, state: _State) -> bool:
         if state.limit.connections is None:
@@ -181,7 +191,8 @@ class Pacing:
 
         As many a minute as all senders together may send: any of them may claim it then.
         """
-        rate = (self._rate(state) or 60.0 * self._connections(state) * _AHEAD) * self._senders
+        own = self._rate(state)
+        rate = own * self._part.of if own else 60.0 * (state.limit.connections or self._part.of) * _AHEAD
         last = state.last_slot or earliest
         slot = max(last, earliest) + timedelta(minutes=1 / rate)
         state.last_slot = slot if state.caution is None else min(slot, earliest + _FARTHEST)

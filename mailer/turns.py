@@ -51,8 +51,8 @@ class Turns:
             self.wanted.clear()
 
     def stalled(self) -> Sequence[str]:
-        """How addresses end to which no more mails are wanted for now: so many wait already for who is slow."""
-        return self._pacing.endings(self._shares.stalled())
+        """How addresses end to which no mails are wanted for now: enough wait here for who is slow, or others send."""
+        return self._pacing.endings(self._shares.stalled() | self._pacing.without_room())
 
     def forget(self) -> int:
         """Let go all that wait; how many they were."""

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.clock import Clock
 from core.kinds import Kind
 from core.masking import mask_email
+from scheduler.addresses import AddressRefused, address_key
 from scheduler.mail_names import mail_meant
 from store.engine import Database
 from store.reading import AnyRow, MessageFilter, Sight, message_page, message_record
@@ -104,9 +105,18 @@ async def _message(conn: AsyncConnection, words: Sequence[str], sight: Sight) ->
     return None if record is None else record.message
 
 
+def _term(words: Sequence[str]) -> str:
+    """As terms are kept: of a whole address, the domain as mails go to it."""
+    text = " ".join(words)
+    try:
+        return address_key(text)
+    except AddressRefused:
+        return email_key(text)
+
+
 async def _institutions(conn: AsyncConnection, words: Sequence[str], sight: Sight) -> list[tuple[str, str, AnyRow]]:
     """What was found, as `(by, value, institution)`, the likeliest first."""
-    term = email_key(" ".join(words))
+    term = _term(words)
     if not term:
         return []
     by_term = await institutions_known_by(conn, term, _ANY_TERM, sight)
@@ -140,7 +150,7 @@ async def _messages(
     conn: AsyncConnection, words: Sequence[str], kind: Kind | None, hits: Sequence[Hit], sight: Sight
 ) -> Sequence[AnyRow]:
     """Mails to a whole address or of a whole application; of the kind that was named, where institutions are few."""
-    term = email_key(" ".join(words))
+    term = _term(words)
     if "@" in term:
         return await _page(conn, MessageFilter(email_key=term, kind=kind), sight)
     if len(hits) == 1:

@@ -36,7 +36,7 @@ from sqlalchemy import (
 from core.clock import Clock
 from core.kinds import Kind
 from core.messages import Change
-from core.ports import InDoubtPolicy
+from core.ports import InDoubtPolicy, Part
 from core.retry import Schedule, Tries, doubt
 from core.statuses import Status
 from store.bulk import among, insert_into
@@ -92,10 +92,11 @@ class Leases:
             result = await conn.execute(alive.values(beat_at=self._real(), relay_away_since=relay_away_since))
         return result.rowcount == 1
 
-    async def living(self) -> int:
-        """How many senders live."""
+    async def part(self, sender: str) -> Part:
+        """Which of the living senders it is: all of them find the same order."""
         async with self._db.read() as conn:
-            return len((await conn.execute(LIVING)).all())
+            living = (await conn.execute(LIVING)).scalars().all()
+        return Part(sum(other < sender for other in living), max(1, len(living)))
 
     async def leave(self, sender: str) -> None:
         """It ends, and what it still holds is given back."""

@@ -15,6 +15,7 @@ from core.destinations import Destination
 from core.kinds import Kind
 from core.mail import Recipient
 from core.messages import Message
+from core.ports import Part
 from core.statuses import Status
 from mailer.pacing import LIMITED, SLOWED, Pacing
 from mailer.patience import LONGEST, asked_wait, greylists, own_wait, slows
@@ -60,8 +61,8 @@ def drain(pacing: list[Pacing], mails: list[Message], minutes: float, at_first: 
 @pytest.mark.parametrize("senders", [1, 2, 3])
 def test_a_rate_is_held_and_used_by_all_senders_together(senders: int, at_first: int) -> None:
     pacing = [Pacing([Destination("docomo", ("docomo.ne.jp",), per_minute=60)]) for _ in range(senders)]
-    for one in pacing:
-        one.share(senders)
+    for number, one in enumerate(pacing):
+        one.share(Part(number, senders))
     left = drain(pacing, [mail(number) for number in range(300)], 5, at_first)
     assert max(left.values()) <= 60 + senders * 3
     assert sum(left.values()) >= 0.75 * 300
@@ -132,7 +133,7 @@ def test_asked_again_it_becomes_more_careful() -> None:
 
 def test_no_more_than_allowed_are_under_way_and_few_are_claimed() -> None:
     pacing = Pacing([Destination("docomo", ("docomo.ne.jp",), connections=4)])
-    pacing.share(2)
+    pacing.share(Part(0, 2))
     answers = [pacing.ask(mail(number), NOW) for number in range(50)]
     assert answers.count(None) == 10
     pacing.claimed([mail(number) for number in range(10)])
@@ -140,6 +141,23 @@ def test_no_more_than_allowed_are_under_way_and_few_are_claimed() -> None:
     pacing.done(mail(0))
     assert pacing.ask(mail(60), NOW) is None
     assert pacing.ask(mail(61), NOW) is not None
+
+
+@given(limit=st.integers(1, 20), senders=st.integers(1, 20))
+def test_senders_share_connections_out_to_the_last_one(limit: int, senders: int) -> None:
+    """Whoever has none leaves the mails to others, codes too."""
+    shares = []
+    for number in range(senders):
+        pacing = Pacing([Destination("docomo", ("docomo.ne.jp",), connections=limit)])
+        pacing.share(Part(number, senders))
+        share = pacing.connections("docomo")
+        assert share is not None
+        endings = pacing.endings(pacing.without_room())
+        assert endings == ([] if share else [".docomo.ne.jp", "@docomo.ne.jp"])
+        assert (pacing.ask(mail(1), NOW) is None) is (share > 0)
+        shares.append(share)
+    assert sum(shares) == limit
+    assert max(shares) - min(shares) <= 1
 
 
 @pytest.mark.parametrize(

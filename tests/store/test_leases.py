@@ -13,6 +13,7 @@ from sqlalchemy import event, select, text, update
 from config.values import InDoubt
 from core.kinds import Kind
 from core.messages import Change
+from core.ports import Part
 from core.retry import Schedule
 from core.statuses import Status
 from store.bulk import insert_rows
@@ -108,6 +109,16 @@ async def test_another_mail_that_was_on_the_wire_is_tried_again(room: Any, lease
     assert [row.ready_at for row in rows] == [NOW, NOW + timedelta(minutes=1), None]
     (event,) = await room.story(last)
     assert event.detail["tries"] == "exhausted"
+
+
+async def test_the_living_find_the_same_order_among_them(room: Any, watch: Watch) -> None:
+    leases = new_leases(room, watch)
+    assert await leases.part("sender-0") == Part(0, 1)
+    for sender in ("sender-2", "sender-1", "sender-3"):
+        await leases.enter(sender)
+    assert [await leases.part(f"sender-{number}") for number in (1, 2, 3)] == [Part(0, 3), Part(1, 3), Part(2, 3)]
+    await leases.leave("sender-1")
+    assert [await leases.part(f"sender-{number}") for number in (2, 3)] == [Part(0, 2), Part(1, 2)]
 
 
 async def test_nobody_living_loses_a_lease(room: Any, leases: Leases, watch: Watch) -> None:

@@ -161,6 +161,14 @@ async def test_a_code_mail_without_institution_is_found_by_its_address(towns: An
     assert (await find(towns, "soumu@example.jp", Role.PREFECTURE))["messages"] == []
 
 
+@pytest.mark.parametrize("text", ["Somu@病院.example.jp", "ｓｏｍｕ＠病院.example.jp", "somu@xn--0rys90e.example.jp"])
+async def test_an_address_of_a_japanese_domain_is_found_in_each_of_its_forms(towns: Any, text: str) -> None:
+    code = towns.code_job(7)
+    code["recipient"] = {"email": "Somu@病院.example.jp"}
+    await towns.publish(code)
+    assert len((await find(towns, text))["messages"]) == 1
+
+
 async def test_another_name_is_found_from_the_moment_it_is_told(towns: Any) -> None:
     renamed = towns.plain_job("application-complete", institution__name="周南うみかぜ病院")
     await towns.publish(renamed)
