@@ -24,10 +24,8 @@ _SECRET_NAMES = frozenset(
     },
 )
 _LINK = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})://(?P<rest>[^\s\"'<>]*)", re.ASCII)
-_AT = re.compile("[@＠]|%40")
-_ADDRESS = re.compile(
-    rf"(?:\"[^\"\n]{{1,256}}\"|[^\s<>()\[\]\\,;:\"'@＠]{{1,256}})(?:{_AT.pattern})[^\s<>()\[\]\\,;:\"'@＠]+"
-)
+_AT = re.compile("＠|%40")
+_ADDRESS = re.compile(r"(?:\"[^\"\n]{1,256}\"|[^\s<>()\[\]\\,;:\"'@]{1,256})@[^\s<>()\[\]\\,;:\"'@]+")
 _TOKEN = re.compile(r"(?<![\w-])(?=[\w-]*\d)[\w-]{40,}=*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _LINE_ENDS = re.compile(r"[\t\n]")
@@ -43,7 +41,8 @@ def redact(text: str) -> str:
     """The text with mail addresses masked, links cut to their host, long tokens and control characters gone."""
     text = _CONTROL.sub(_escaped, text)
     text = _LINK.sub(_host_only, text) if "://" in text else text
-    text = _ADDRESS.sub(_masked, text) if _AT.search(text) else text
+    text = _AT.sub("@", text)
+    text = _ADDRESS.sub(_masked, text) if "@" in text else text
     return _TOKEN.sub(_HIDDEN, text)
 
 
@@ -61,8 +60,8 @@ def _redacted(key: str, value: Any) -> Any:
 
 
 def _masked(match: re.Match[str]) -> str:
-    address = _AT.sub("@", match[0])
-    return address if address.startswith(f"{_HIDDEN}@") else mask_email(address)
+    already = match[0].startswith(f"{_HIDDEN}@")
+    return match[0] if already else mask_email(match[0])
 
 
 def _host_only(match: re.Match[str]) -> str:

@@ -254,8 +254,9 @@ async def test_the_end_waits_no_longer_than_it_may_for_who_goes_on(db: Database)
 
 
 async def test_whoever_is_cancelled_gives_his_connection_back_wherever_he_is(
-    db: Database, monkeypatch: pytest.MonkeyPatch
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    db = Database(postgres_url)
     monkeypatch.setattr("psycopg.waiting.MAX_BUSY_TIME", 0.0)  # as in a busy loop: it then lets others run in between
 
     async def look() -> None:
@@ -273,3 +274,4 @@ async def test_whoever_is_cancelled_gives_his_connection_back_wherever_he_is(
         pool = db.engine.pool
         assert isinstance(pool, QueuePool)
         assert not pool.checkedout(), steps
+    await db.close()
