@@ -112,7 +112,7 @@ def _leaves(message: Message) -> Iterator[Message]:
     waiting = [message]
     while waiting:
         part = waiting.pop()
-        payload = part.get_payload()
+        payload: object = _safely(part.get_payload, None)
         if isinstance(payload, list) and part.get_content_maintype() == "multipart":
             waiting.extend(child for child in reversed(payload) if isinstance(child, Message))
         else:
