@@ -41,13 +41,14 @@ def result_of(message: Message, outcome: Outcome, rules: OutcomeRules, lease: st
         case Accepted():
             return _sent(message, outcome, rules, lease, now)
         case Refused():
-            return _in_hours(_refused(message, outcome, rules, lease, now), message, rules)
+            change = _refused(message, outcome, rules, lease, now)
         case Lost(in_doubt=True):
-            return _in_hours(_in_doubt(message, outcome, rules, lease, now), message, rules)
+            change = _in_doubt(message, outcome, rules, lease, now)
         case Lost():
-            return _in_hours(_lost(message, outcome, rules, lease, now), message, rules)
+            change = _lost(message, outcome, rules, lease, now)
         case _:
             assert_never(outcome)
+    return _in_hours(change, message, rules)
 
 
 def of_the_relay(outcome: Outcome) -> bool:
@@ -61,8 +62,10 @@ def of_the_relay(outcome: Outcome) -> bool:
 def waits_for_relay(
     message: Message, outcome: Refused | Lost, rules: OutcomeRules, until: datetime, lease: str, now: datetime
 ) -> Change:
-    """Trouble of the relay: deferred until `until` or, where the hours of its kind have ended then, until they begin
-    again; no try, and no interval used up. What is in doubt stays so."""
+    """Trouble of the relay: deferred until `until`; no try, and no interval used up. What is in doubt stays so.
+
+    Where the hours of its kind have ended by then, it is deferred until they begin again.
+    """
     if isinstance(outcome, Lost):
         values, told = _silence(outcome)
     else:
