@@ -218,7 +218,7 @@ class Settings(BaseSettings):
     )
     """Waits before further attempts; the last one repeats."""
     retry_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 72
-    """Hours after the first attempt within which it is tried again."""
+    """Hours from the first attempt on within which it is tried again; in closed hours they do not end."""
     in_doubt: Annotated[InDoubt, PlainValidator(read_doubt)] = InDoubt()
     """`KIND=retry` or `KIND=wait`: what to do with a mail that may have arrived."""
     lease_seconds: Annotated[float, Field(ge=1, le=12)] = 10

@@ -22,7 +22,10 @@ _MAILBOX_FULL_CODES = frozenset({"4.2.2", "5.2.2"})  # RFC 3463 section 3.3
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
-    """One mail. `status_at` is when it came to its present status."""
+    """One mail. `status_at` is when it came to its present status.
+
+    `last_answer` is the reason of its last try's failure where tries ran out over it.
+    """
 
     id: str
     kind: Kind
@@ -36,6 +39,7 @@ class MessageFacts:
     expires_at: datetime | None = None
     reason: str | None = None
     enhanced_code: str | None = None
+    last_answer: str | None = None
 
     @property
     def email_masked(self) -> str:
@@ -45,7 +49,8 @@ class MessageFacts:
     @property
     def mailbox_full(self) -> bool:
         """Whether a full mailbox stands in its way (rule 82), also when retries ran out over it."""
-        return self.reason == Reason.MAILBOXFULL or self.enhanced_code in _MAILBOX_FULL_CODES
+        told = Reason.MAILBOXFULL in (self.reason, self.last_answer)
+        return told or self.enhanced_code in _MAILBOX_FULL_CODES
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,8 @@ def held_back(message: Message, why: str, reason: str, rules: OutcomeRules, leas
 
 def left_in_doubt(message: Message, why: str, lease: str, now: datetime) -> Change:
     """A mail that met a fault of our own: it may have left, and waits for a report or a person."""
-    return doubt(message.id, _tries(message), None, now, why=bounded(why), detail={"alarm": True}, lease=lease)
+    of = message.kind, message.prefecture
+    return doubt(message.id, _tries(message), None, now, of=of, why=bounded(why), detail={"alarm": True}, lease=lease)
 
 
 def _in_hours(change: Change, message: Message, rules: OutcomeRules) -> Change:
@@ -134,8 +135,9 @@ def _sent(message: Message, outcome: Accepted, rules: OutcomeRules, lease: str, 
 
 def _in_doubt(message: Message, outcome: Lost, rules: OutcomeRules, lease: str, now: datetime) -> Change:
     schedule = None if rules.doubt_waits(message.kind) else rules.schedule
-    why = bounded(outcome.detail)
-    return doubt(message.id, _tries(message), schedule, now, why=why, detail={"stage": outcome.stage}, lease=lease)
+    of, why = (message.kind, message.prefecture), bounded(outcome.detail)
+    detail = {"stage": outcome.stage}
+    return doubt(message.id, _tries(message), schedule, now, of=of, why=why, detail=detail, lease=lease)
 
 
 def _lost(message: Message, outcome: Lost, rules: OutcomeRules, lease: str, now: datetime) -> Change:
@@ -200,7 +202,8 @@ def _later(
     """
     tries = _tries(message).one_more(now)
     told = {"attempt": tries.attempts, **detail}
-    retry = after_trouble(rules.schedule, tries.troubles, tries.first_at or now, now)
+    last = rules.schedule.last_try(tries.first_at or now, message.kind, message.prefecture)
+    retry = after_trouble(rules.schedule, tries.troubles, last, now)
     columns = {**tries.columns(), "troubles": retry.used}
     at = None if retry.at is None else max(retry.at, now + (wait or timedelta()))
     if at is not None:

@@ -199,6 +199,7 @@ def _message_facts(mails: Iterable[AnyRow], record: InstitutionRecord, now: date
             expires_at=mail.expires_at,
             reason=mail.reason,
             enhanced_code=mail.enhanced_code,
+            last_answer=record.last_answer.get(mail.id),
         )
         for mail in mails
     )

@@ -27,6 +27,9 @@ class Window(Protocol):
     def next_start(self, at: datetime, prefecture: str | None = None) -> datetime:
         """`at` itself within the window, else the window's next start. Raises OutsideCalendar."""
 
+    def next_end(self, at: datetime, prefecture: str | None = None) -> datetime:
+        """`at` itself within the window, else the end of the window's next stretch. Raises OutsideCalendar."""
+
     def contains(self, at: datetime, prefecture: str | None = None) -> bool:
         """Whether a mail may leave at this moment. Raises OutsideCalendar."""
 
@@ -38,6 +41,10 @@ class Immediate:
     opens: time = time(0)
 
     def next_start(self, at: datetime, prefecture: str | None = None) -> datetime:
+        """The moment itself."""
+        return _known_moment(at)
+
+    def next_end(self, at: datetime, prefecture: str | None = None) -> datetime:
         """The moment itself."""
         return _known_moment(at)
 
@@ -62,6 +69,11 @@ class BusinessHours:
         early = at.time() < self.opens
         day = at.date()
         return _moment(self.calendar.nth_after(day, 0 if early else 1, prefecture), self.opens)
+
+    def next_end(self, at: datetime, prefecture: str | None = None) -> datetime:
+        """The moment itself within the hours; else the close of that day or of the next business day."""
+        at = _known_moment(at)
+        return at if self.contains(at, prefecture) else _moment(self.next_start(at, prefecture).date(), self.closes)
 
     def contains(self, at: datetime, prefecture: str | None = None) -> bool:
         """Whether the moment lies within the hours of a business day."""
@@ -103,6 +115,13 @@ class Timing:
     def first_due(self, kind: Kind, at: datetime, prefecture: str | None = None) -> datetime:
         """The first moment from `at` on at which a mail of this kind may leave. Raises OutsideCalendar."""
         return self._windows[kind].next_start(at, prefecture)
+
+    def last_chance(self, kind: Kind, at: datetime, prefecture: str | None = None) -> datetime:
+        """`at` itself where a mail of this kind may leave then, else the end of the next hours in which it may.
+
+        Raises OutsideCalendar.
+        """
+        return self._windows[kind].next_end(at, prefecture)
 
     def may_leave(self, kind: Kind, at: datetime, prefecture: str | None = None) -> bool:
         """Whether a mail of this kind may leave at this moment."""

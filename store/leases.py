@@ -177,6 +177,7 @@ class Leases:
             Tries(row.attempts, row.troubles, row.first_attempt_at),
             None if self._in_doubt.waits(Kind(row.kind)) else self._schedule,
             self._clock.now(),
+            of=(Kind(row.kind), row.prefecture),
             why=_SENDER_ENDED,
             detail={"sender": row.lease},
             lease=row.lease,
@@ -210,6 +211,7 @@ HELD = (
     select(
         messages.c.id,
         messages.c.kind,
+        messages.c.prefecture,
         messages.c.lease,
         messages.c.attempts,
         messages.c.troubles,

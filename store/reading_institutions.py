@@ -13,13 +13,16 @@ from core.kinds import Kind
 from store.reading import MESSAGE_COLUMNS, AnyRow, Sight
 from store.tables import applications, events, institutions, messages, reporting
 
+_TRIES_RAN_OUT = "retries-exhausted"
+
 
 @dataclass(frozen=True, slots=True)
 class InstitutionRecord:
     """An institution, its applications and messages in the order in which they were made, its reporting statuses.
 
     Reporting statuses stand newest year first.
-    `status_at` says, by message id, when the message came to its present status.
+    `status_at` says, by message id, when the message came to its present status, `last_answer` for what reason its
+    last try failed where tries ran out over it.
     """
 
     institution: AnyRow
@@ -27,6 +30,7 @@ class InstitutionRecord:
     messages: Sequence[AnyRow]
     reporting: Sequence[AnyRow]
     status_at: Mapping[str, datetime]
+    last_answer: Mapping[str, str]
 
 
 async def prefecture_of(conn: AsyncConnection, code: str) -> str | None:
@@ -52,7 +56,7 @@ async def institution_record(conn: AsyncConnection, code: str, sight: Sight) -> 
         (await conn.execute(own)).all(),
         mails,
         (await conn.execute(reported)).all(),
-        await _status_at(conn, code, mails),
+        *await _told_by_events(conn, code, mails),
     )
 
 
@@ -63,18 +67,23 @@ async def _messages(conn: AsyncConnection, code: str, sight: Sight) -> Sequence[
     return (await conn.execute(query.order_by(messages.c.created_at, messages.c.id))).all()
 
 
-async def _status_at(conn: AsyncConnection, code: str, mails: Sequence[AnyRow]) -> Mapping[str, datetime]:
-    """The moments of the last changes of status, from the events; one that changes none moves nothing."""
+async def _told_by_events(
+    conn: AsyncConnection, code: str, mails: Sequence[AnyRow]
+) -> tuple[Mapping[str, datetime], Mapping[str, str]]:
+    """`status_at` and `last_answer` of a record; an event that changes no status moves nothing."""
     query = (
-        select(events.c.message_id, events.c.at, events.c.status)
+        select(events.c.message_id, events.c.at, events.c.status, events.c.type, events.c.detail)
         .join(messages, messages.c.id == events.c.message_id)
         .where(messages.c.institution_code == code)
         .order_by(events.c.id)
     )
     status: dict[str, str] = {}
     since = {mail.id: mail.created_at for mail in mails}
+    answers: dict[str, str] = {}
     for row in (await conn.execute(query)).all():
+        if row.type == _TRIES_RAN_OUT and "reason" in row.detail:
+            answers[row.message_id] = row.detail["reason"]
         if status.get(row.message_id) != row.status:
             status[row.message_id] = row.status
             since[row.message_id] = row.at
-    return since
+    return since, answers

@@ -225,8 +225,8 @@ class Wiring:
         from mailer.outcomes import OutcomeRules
 
         intervals, hours = self.settings.retry_schedule.intervals, self.settings.retry_hours
-        schedule = Schedule(intervals, hours, random.random)
         waits, timing = self.settings.in_doubt.waits, self.timing
+        schedule = Schedule(intervals, hours, random.random, timing.last_chance)
         return OutcomeRules(schedule, classify_reply, waits, timing.settles_at, timing.first_due)
 
     @cached_property

@@ -244,6 +244,23 @@ def test_the_last_try_lies_within_72_hours_of_the_first() -> None:
     assert change(Lost("x", "mail"), over).target is Status.UNDELIVERED
 
 
+@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.IN_DOUBT])
+@pytest.mark.parametrize("outcome", [Refused(451, "4.7.1 greylisted", "rcpt"), Lost("x", "data", in_doubt=True)])
+def test_a_mail_first_tried_before_a_long_holiday_is_tried_by_the_schedule_behind_it(
+    outcome: Outcome, status: Status
+) -> None:
+    closes = NOW + timedelta(hours=8)
+    schedule = replace(SCHEDULE, last_chance=lambda kind, at, prefecture: closes if prefecture == "35" else at)
+    before = MESSAGE._replace(
+        status=status, attempts=1, troubles=1, first_attempt_at=NOW - timedelta(days=6), prefecture="35"
+    )
+    for prefecture, tried_again in (("35", NOW + timedelta(minutes=5)), ("34", None)):
+        message = before._replace(prefecture=prefecture)
+        made = result_of(message, outcome, replace(RULES, schedule=schedule), LEASE, NOW)
+        assert isinstance(made, Change)
+        assert made.values.get("ready_at") == tried_again
+
+
 DOUBT = Lost("the connection broke", "data", in_doubt=True)
 
 

@@ -50,6 +50,21 @@ def test_business_hours_begin_at_nine_and_end_before_five(at: str, start: str) -
     assert HOURS.contains(jst(at)) is (at == start)
 
 
+@pytest.mark.parametrize(
+    ("at", "end"),
+    [
+        ("2026-11-20T09:00", "2026-11-20T09:00"),
+        ("2026-11-20T16:59:59.999999", "2026-11-20T16:59:59.999999"),
+        ("2026-11-20T08:59:59.999999", "2026-11-20T17:00"),
+        ("2026-11-20T17:00", "2026-11-24T17:00"),
+        ("2026-12-31T16:59:40", "2027-01-04T17:00"),
+    ],
+)
+def test_a_last_chance_outside_the_hours_is_their_next_end(at: str, end: str) -> None:
+    assert TIMING.last_chance(Kind.PRE_CHECK, jst(at)) == jst(end)
+    assert TIMING.last_chance(Kind.CODE, jst(at)) == jst(at)
+
+
 def test_every_moment_is_one_of_tokyo() -> None:
     assert HOURS.next_start(datetime(2026, 11, 20, 7, 59, tzinfo=UTC)) == jst("2026-11-20T16:59")
     late = HOURS.next_start(datetime(2026, 11, 20, 8, 0, tzinfo=UTC))

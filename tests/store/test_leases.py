@@ -111,6 +111,18 @@ async def test_another_mail_that_was_on_the_wire_is_tried_again(room: Any, lease
     assert event.detail["tries"] == "exhausted"
 
 
+async def test_tries_of_what_is_taken_over_end_by_the_hours_of_its_prefecture(room: Any, watch: Watch) -> None:
+    closes = NOW + timedelta(hours=8)
+    schedule = Schedule([60, 300], last_chance=lambda kind, at, place: closes if place == "35" else at)
+    leases = Leases(room.db, room.ledger, room.clock, schedule, InDoubt(), LEASE, watch)
+    await dead_sender(room, leases)
+    before = {"attempts": 1, "troubles": 1, "first_attempt_at": NOW - timedelta(days=6)}
+    mails = [await room.add(Kind.PRE_CHECK, Status.SENDING, prefecture=place, **before) for place in ("35", "34")]
+    await room.put_on_wire(*mails)
+    assert await look_for(leases, watch, LEASE) == 2
+    assert [(await room.row(mail)).ready_at for mail in mails] == [NOW + timedelta(minutes=5), None]
+
+
 async def test_the_living_find_the_same_order_among_them(room: Any, watch: Watch) -> None:
     leases = new_leases(room, watch)
     assert await leases.part("sender-0") == Part(0, 1)

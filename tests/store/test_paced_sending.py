@@ -150,8 +150,9 @@ async def all_others_postponed(room: Any, mails: list[str], begun: list[str]) ->
 @pytest.mark.parametrize("drawn", [0.0, 0.5, 1.0])
 def test_a_wait_is_never_shorter_than_its_interval_and_at_most_a_tenth_longer(drawn: float) -> None:
     schedule = Schedule([60, 300], 1, lambda: drawn)
-    assert schedule.next_try(0, NOW, NOW) == NOW + timedelta(seconds=60 + 6 * drawn)
-    assert schedule.next_try(9, NOW, NOW) == NOW + timedelta(seconds=300 + 30 * drawn)
+    last = NOW + timedelta(hours=1)
+    assert schedule.next_try(0, last, NOW) == NOW + timedelta(seconds=60 + 6 * drawn)
+    assert schedule.next_try(9, last, NOW) == NOW + timedelta(seconds=300 + 30 * drawn)
     late = NOW + timedelta(minutes=55)
-    assert schedule.next_try(1, NOW, late) == NOW + timedelta(hours=1)
-    assert schedule.next_try(1, NOW, late + timedelta(seconds=1)) is None
+    assert schedule.next_try(1, last, late) == last
+    assert schedule.next_try(1, last, late + timedelta(seconds=1)) is None

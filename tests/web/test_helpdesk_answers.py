@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from core.kinds import Kind
+from core.mail import Recipient
+from core.messages import Message
 from core.statuses import Status
 from helpdesk.vocabulary import Symptom
+from mailer.outcomes import result_of
+from mailer.transaction import Refused
 from store.people import Role
 
 PROCEDURE = {"id", "title", "steps", "contact", "urls", "not_possible", "who", "version", "summary"}
@@ -85,6 +91,30 @@ async def test_advice_follows_what_became_of_the_mails(api: Any) -> None:
     api.later(hours=1)
     await api.move(guide, Status.UNDELIVERED, reason="mailboxfull", bounce_class="soft")
     assert (await advice(api))["id"] == "reapply"
+    assert (await advice(api, "mailbox-full"))["id"] == "free-mailbox"
+
+
+@pytest.mark.parametrize("reply", [(452, "Mailbox full"), (552, "Mailbox is full"), (552, "5.2.2 over quota")])
+async def test_a_full_mailbox_is_told_also_where_tries_ran_out_over_it(api: Any, reply: tuple[int, str]) -> None:
+    pre_check, guide = [mail["id"] for mail in await api.publish(api.job())]
+    await api.send(pre_check)
+    await api.move(guide, Status.SENDING)
+    tried = Message(
+        id=guide,
+        kind=Kind.GUIDE,
+        status=Status.SENDING,
+        recipient=Recipient("soumu@example.jp"),
+        institution=None,
+        data={},
+        message_id_header="<m@example.jp>",
+        attempts=20,
+        troubles=20,
+        first_attempt_at=api.clock.now() - timedelta(days=30),
+        expires_at=None,
+    )
+    change = result_of(tried, Refused(*reply, "rcpt"), api.wiring.outcome_rules, "a sender", api.clock.now())
+    assert await api.wiring.ledger.record([change]) == [True]
+    assert (await api.get(f"/v1/messages/{guide}"))["reason"] == "retries-exhausted"
     assert (await advice(api, "mailbox-full"))["id"] == "free-mailbox"
 
 
