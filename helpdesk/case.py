@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from core.kinds import Kind
+from helpdesk.copies import Told, told
 from helpdesk.facts import ApplicationFacts, InstitutionFacts, MessageFacts, PrefectureFacts, WrongPrefecture
-from helpdesk.standing import Reading, Standing, latest, read
+from helpdesk.standing import Reading, Standing, read
 from helpdesk.vocabulary import Desk, Symptom
 
 NOBODY_READS_THE_MAIL = frozenset({Symptom.PERSON_LEFT, Symptom.CANNOT_VIEW})
@@ -43,9 +44,17 @@ class Case:
 
     def message(self, kind: Kind) -> MessageFacts | None:
         """The newest mail of this kind: of the deciding application, else of the institution."""
-        own = latest(self.application, kind) if self.application is not None else None
-        others = (message for message in self.facts.messages if message.kind is kind)
-        return own or max(others, key=lambda message: message.created_at, default=None)
+        found = self._told(kind)
+        return None if found is None else found.mail
+
+    def again(self, kind: Kind) -> MessageFacts | None:
+        """A copy of that mail on its way, or in doubt, where the mail itself has come to more."""
+        found = self._told(kind)
+        return None if found is None else found.again
+
+    def _told(self, kind: Kind) -> Told | None:
+        own = None if self.application is None else told(self.application.messages, kind)
+        return own or told(self.facts.messages, kind)
 
     @property
     def trouble_on(self) -> date | None:

@@ -10,8 +10,10 @@ from core.jst import tokyo_date
 from core.kinds import Account, InstitutionType, Kind, Route
 from core.statuses import Status
 from helpdesk.case import Case
+from helpdesk.copies import SENT_AGAIN, UNSENT
 from helpdesk.desks import desk_for
-from helpdesk.standing import UNSENT, Standing
+from helpdesk.facts import MessageFacts
+from helpdesk.standing import Standing
 from helpdesk.vocabulary import Desk, ReportStatus, Symptom
 
 Predicate: TypeAlias = Callable[[Case], bool]
@@ -52,13 +54,20 @@ def _unsent(kind: Kind) -> Predicate:
 
 
 def _due_known(kind: Kind) -> Predicate:
+    return lambda case: _has_day(case.message(kind))
+
+
+def _again(kind: Kind) -> Predicate:
+    return lambda case: case.again(kind) is not None
+
+
+def _again_due_known(kind: Kind) -> Predicate:
+    return lambda case: _has_day(case.again(kind))
+
+
+def _has_day(message: MessageFacts | None) -> bool:
     """A day can be named: the mail waits for its due time, not for a gate or a retry."""
-
-    def holds(case: Case) -> bool:
-        message = case.message(kind)
-        return message is not None and message.status is Status.SCHEDULED and message.due_at is not None
-
-    return holds
+    return message is not None and message.status is Status.SCHEDULED and message.due_at is not None
 
 
 def _mailbox_full(kind: Kind) -> Predicate:
@@ -134,6 +143,8 @@ CONDITIONS: Mapping[str, Predicate] = {
     **{f"{kind}-exists": _exists(kind) for kind in Kind},
     **{f"{kind}-unsent": _unsent(kind) for kind in Kind},
     **{f"{kind}-due-known": _due_known(kind) for kind in Kind},
+    **{f"{kind}-again": _again(kind) for kind in SENT_AGAIN},
+    **{f"{kind}-again-due-known": _again_due_known(kind) for kind in SENT_AGAIN},
     **{f"{kind}-mailbox-full": _mailbox_full(kind) for kind in Kind},
     **{f"route-{route}": _route(route) for route in Route},
     **{f"report-{status}": _report_status(status) for status in ReportStatus},

@@ -22,7 +22,7 @@ _MAILBOX_FULL_CODES = frozenset({"4.2.2", "5.2.2"})  # RFC 3463 section 3.3
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
-    """One mail. `status_at` is when it came to its present status.
+    """One mail. `status_at` is when it came to its present status, `resend_of` the id of the mail that it repeats.
 
     `last_answer` is the reason of its last try's failure where tries ran out over it.
     """
@@ -40,6 +40,7 @@ class MessageFacts:
     reason: str | None = None
     enhanced_code: str | None = None
     last_answer: str | None = None
+    resend_of: str | None = None
 
     @property
     def email_masked(self) -> str:

@@ -12,6 +12,7 @@ from core.jst import tokyo_date
 from core.kinds import InstitutionType, Kind, Scheme
 from core.statuses import Status
 from helpdesk.case import Case
+from helpdesk.copies import SENT_AGAIN
 from helpdesk.dates import day_text, span_text, weeks_text
 from helpdesk.desks import contact_of, contact_text, desk_for
 from helpdesk.facts import MessageFacts
@@ -39,9 +40,9 @@ def _day(pick: Callable[[Case], date | None]) -> Fill:
     return fill
 
 
-def _of_message(kind: Kind, pick: Callable[[MessageFacts, date], str | None]) -> Fill:
+def _of_message(kind: Kind, pick: Callable[[MessageFacts, date], str | None], *, again: bool = False) -> Fill:
     def fill(case: Case) -> str | None:
-        message = case.message(kind)
+        message = case.again(kind) if again else case.message(kind)
         return None if message is None else pick(message, case.today)
 
     return fill
@@ -67,6 +68,20 @@ def _message_placeholders(kind: Kind) -> dict[str, Placeholder]:
             _of_message(kind, lambda m, today: _moment(m.due_at, today)),
             frozenset({f"{kind}-due-known"}),
         ),
+    }
+
+
+def _again_placeholders(kind: Kind) -> dict[str, Placeholder]:
+    name = kind.value.replace("-", "_") + "_again"
+    due_known = frozenset({f"{kind}-again-due-known"})
+    given_by = due_known | {f"{kind}-again"}
+    due_on = _of_message(kind, lambda m, today: _moment(m.due_at, today), again=True)
+    return {
+        f"{name}_email": Placeholder(_of_message(kind, lambda m, _: m.email_masked, again=True), given_by),
+        f"{name}_label": Placeholder(
+            _of_message(kind, lambda m, _: m.status.label(settled=m.settled), again=True), given_by
+        ),
+        f"{name}_due_on": Placeholder(due_on, due_known),
     }
 
 
@@ -131,6 +146,7 @@ _NEWER = frozenset({"newer-application", "newer-rejected", "newer-in-review"})
 _EARLIER = frozenset({"earlier-guide"})
 
 _BY_KIND = {name: placeholder for kind in Kind for name, placeholder in _message_placeholders(kind).items()}
+_AGAIN = {name: placeholder for kind in SENT_AGAIN for name, placeholder in _again_placeholders(kind).items()}
 
 PLACEHOLDERS: Mapping[str, Placeholder] = {
     "contact": Placeholder(lambda case: contact_text(contact_of(case.desk, case.prefecture))),
@@ -162,4 +178,5 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
     ),
     "local_notice": Placeholder(lambda case: case.prefecture.notice, frozenset({"local-notice"})),
     **_BY_KIND,
+    **_AGAIN,
 }

@@ -10,6 +10,7 @@ from functools import partial, reduce
 from core.kinds import Account, Kind
 from core.messages import CancelReason
 from core.statuses import Status
+from helpdesk.copies import UNSENT, told
 from helpdesk.facts import ApplicationFacts, InstitutionFacts, MessageFacts
 
 
@@ -33,9 +34,6 @@ class Standing(StrEnum):
     CONFIRM_SENT = "confirm-sent"
     CONFIRM_FAILED = "confirm-failed"
 
-
-UNSENT = frozenset({Status.HELD, Status.SCHEDULED, Status.SENDING, Status.DEFERRED})
-"""On its way."""
 
 _HAS_ACCOUNT = frozenset(
     {
@@ -121,9 +119,9 @@ def standing_of(application: ApplicationFacts) -> Standing:
 
 
 def latest(application: ApplicationFacts, kind: Kind) -> MessageFacts | None:
-    """The application's newest mail of this kind."""
-    found = (message for message in application.messages if message.kind is kind)
-    return max(found, key=lambda message: message.created_at, default=None)
+    """The application's newest mail of this kind; of its copies the one that speaks."""
+    found = told(application.messages, kind)
+    return None if found is None else found.mail
 
 
 def _of_more_weight(

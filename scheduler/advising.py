@@ -200,6 +200,7 @@ def _message_facts(mails: Iterable[AnyRow], record: InstitutionRecord, now: date
             reason=mail.reason,
             enhanced_code=mail.enhanced_code,
             last_answer=record.last_answer.get(mail.id),
+            resend_of=mail.resend_of,
         )
         for mail in mails
     )

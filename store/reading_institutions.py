@@ -61,7 +61,7 @@ async def institution_record(conn: AsyncConnection, code: str, sight: Sight) -> 
 
 
 async def _messages(conn: AsyncConnection, code: str, sight: Sight) -> Sequence[AnyRow]:
-    query = select(*MESSAGE_COLUMNS).where(messages.c.institution_code == code)
+    query = select(*MESSAGE_COLUMNS, messages.c.resend_of).where(messages.c.institution_code == code)
     if sight.prefecture is not None:
         query = query.where(messages.c.kind != Kind.CODE)
     return (await conn.execute(query.order_by(messages.c.created_at, messages.c.id))).all()

@@ -199,7 +199,7 @@ def spoil(texts, name, old, new):
         ("wait.toml", 'when = "guide-due-known"', 'when = "not guide-due-known"', "{guide_due_on} is not always known"),
         ("wait.toml", 'when = "guide-due-known"', 'when = ""', "when is empty"),
         ("wait.toml", 'when = "guide-due-known"', "when = 3", 'must be a text, or { when = "conditions"'),
-        ("wait.toml", 'version = "2026-01-06"', "", "wait.toml: version is missing"),
+        ("wait.toml", 'version = "2026-11-29"', "", "wait.toml: version is missing"),
         ("wait.toml", 'title = "', 'titel = "', "wait.toml: titel is not known"),
         ("wait.toml", 'desk = "prefecture"', 'desk = "ministry"', "wait.toml: desk must be"),
         ("wait.toml", 'desk = "prefecture"', "desk = []", "wait.toml: desk must be"),
@@ -301,6 +301,6 @@ def test_editors_find_every_condition_and_placeholder_explained():
     assert {name for name in single if f"`{name}`" not in readme} == set()
     assert {standing for standing in Standing if f"`{standing}`" not in readme} == set()
     kinds = r"(code|application_complete|pre_check|guide|existing_user_confirm|rejection|reminder|password_reset"
-    kinds += r"|address_changed)_(email|label|on|sent_on|due_on)"
+    kinds += r"|address_changed)_(email|label|on|sent_on|due_on|again_email|again_label|again_due_on)"
     single = {name for name in PLACEHOLDERS if not re.fullmatch(kinds, name)}
     assert {name for name in single if f"`{{{name}}}`" not in readme} == set()

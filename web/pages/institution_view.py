@@ -8,6 +8,7 @@ from typing import Any
 
 from core.kinds import Kind
 from core.statuses import Status
+from helpdesk.copies import weight
 from helpdesk.vocabulary import Symptom
 from store.address_changes import OPEN_STATES, ChangeFilter, ChangeState, change_page
 from store.people import Principal
@@ -112,8 +113,14 @@ def _look(mails: Sequence[Mapping[str, Any]], applications: Sequence[Mapping[str
         return Look("△", DOUBT)
     telling = next((mail for mail in mails if mail["kind"] in _TELLING and mail["status"] != Status.CANCELLED), None)
     if telling is not None:
-        return LOOKS[Status(telling["status"])]
+        return LOOKS[Status(_speaking(telling, mails)["status"])]
     return Look("□", CALM) if applications else Look("－", SPENT)
+
+
+def _speaking(mail: Mapping[str, Any], mails: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Of a mail and its copies the one that the sentence speaks of; `mails` stand newest first."""
+    copies = [one for one in mails if all(one[key] == mail[key] for key in ("kind", "application_id"))]
+    return max(copies, key=lambda one: weight(Status(one["status"])))
 
 
 def _late_bounce(mails: Sequence[Mapping[str, Any]]) -> bool:
