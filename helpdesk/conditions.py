@@ -9,12 +9,14 @@ from core.jobs import Note
 from core.jst import tokyo_date
 from core.kinds import Account, InstitutionType, Kind, Route
 from core.statuses import Status
-from helpdesk.case import Case
+from helpdesk.case import Case, open_case
 from helpdesk.copies import SENT_AGAIN, UNSENT
+from helpdesk.decisions import choose
 from helpdesk.desks import desk_for
 from helpdesk.facts import MessageFacts
+from helpdesk.registered import registered_suppression
 from helpdesk.standing import Standing
-from helpdesk.vocabulary import Desk, ReportStatus, Symptom
+from helpdesk.vocabulary import Desk, ProcedureId, ReportStatus, Symptom
 
 Predicate: TypeAlias = Callable[[Case], bool]
 
@@ -111,6 +113,17 @@ def _guide_link_expired(case: Case) -> bool:
     return guide is not None and guide.expires_at is not None and tokyo_date(guide.expires_at) < case.today
 
 
+def _registered_undelivered(case: Case) -> bool:
+    entry = registered_suppression(case.facts)
+    return entry is not None and not entry.by_hand
+
+
+def _address_changeable(case: Case) -> bool:
+    """What a request to change the address is judged by: rules 60, 108."""
+    asked = Symptom.PERSON_LEFT
+    return choose(asked, open_case(case.facts, case.prefecture, case.today, asked)) is ProcedureId.CHANGE_ADDRESS
+
+
 def _before_period(case: Case) -> bool:
     return case.prefecture.period is not None and case.today < case.prefecture.period.start
 
@@ -165,6 +178,9 @@ CONDITIONS: Mapping[str, Predicate] = {
     "newer-in-review": lambda case: case.reading.newer_in_review,
     "earlier-guide": lambda case: case.reading.earlier_guide is not None,
     "guide-link-expired": _guide_link_expired,
+    "registered-suppressed": lambda case: registered_suppression(case.facts) is not None,
+    "registered-undelivered": _registered_undelivered,
+    "address-changeable": _address_changeable,
     "pharmacy": lambda case: case.facts.type is InstitutionType.PHARMACY,
     "period-known": lambda case: case.prefecture.period is not None,
     "before-period": _before_period,

@@ -78,8 +78,19 @@ class ReportingFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SuppressionFacts:
+    """送信停止 of an address for all kinds of mail. `by_hand`: a person entered it, no mail came back."""
+
+    email: str
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class InstitutionFacts:
-    """報告機関 as far as known. `messages` are those that belong to no application, such as reminders."""
+    """報告機関 as far as known. `messages` are those that belong to no application, such as reminders.
+
+    `suppressed` are the addresses to which nothing is sent for this institution.
+    """
 
     code: str
     name: str | None
@@ -89,6 +100,7 @@ class InstitutionFacts:
     applications: tuple[ApplicationFacts, ...] = ()
     messages: tuple[MessageFacts, ...] = ()
     reporting: ReportingFacts | None = None
+    suppressed: tuple[SuppressionFacts, ...] = ()
 
     @classmethod
     def unknown(cls, code: str) -> InstitutionFacts:

@@ -15,6 +15,7 @@ from helpdesk.vocabulary import Desk, Symptom
 from helpdesk.wording import (
     BUILT_IN,
     COMMON,
+    INCLUDED,
     PLACEHOLDER,
     PREFECTURES,
     SUMMARY,
@@ -28,6 +29,7 @@ from helpdesk.wording import (
 _PREFECTURE_CODES = frozenset(f"{number:02}" for number in range(1, 48))
 _NOT_TEXTS = frozenset({"README.md", PREFECTURES})
 
+_STEPS_ALONE = (COMMON, *(f"{name}.toml" for name in INCLUDED))
 _WORDS = ("version", "title", "who")
 _LISTS = ("steps", "urls", "not_possible")
 _DESKS = (*Desk, *Symptom)
@@ -79,7 +81,8 @@ def _check_file(path: Path) -> Iterator[str]:
     words, lists = _shape(path.name)
     yield from _check_keys(raw, words, lists)
     for key in lists:
-        yield from _check_list(key, raw.get(key, []))
+        includes = INCLUDED if key == "steps" and "title" in words else ()
+        yield from _check_list(key, raw.get(key, []), includes)
     yield from _check_first_say(path.name, raw)
 
 
@@ -87,7 +90,7 @@ def _shape(name: str) -> tuple[Sequence[str], Sequence[str]]:
     """The keys with one text each, and the keys with a list of lines."""
     if name == SUMMARY:
         return ("version",), ("sentences",)
-    return (("version",), ("steps",)) if name == COMMON else (_WORDS, _LISTS)
+    return (("version",), ("steps",)) if name in _STEPS_ALONE else (_WORDS, _LISTS)
 
 
 def _check_keys(raw: Mapping[str, Any], words: Sequence[str], lists: Sequence[str]) -> Iterator[str]:
@@ -103,25 +106,36 @@ def _check_keys(raw: Mapping[str, Any], words: Sequence[str], lists: Sequence[st
             yield f"{key} is not known; allowed are {', '.join((*words, *lists))}"
 
 
-def _check_list(key: str, raw: object) -> Iterator[str]:
+def _check_list(key: str, raw: object, includes: Sequence[str]) -> Iterator[str]:
     if not isinstance(raw, list):
         yield f"{key} must be a list in [ ]"
         return
     for number, entry in enumerate(raw, start=1):
-        yield from (f"{key} no. {number}: {problem}" for problem in _check_line(entry))
+        yield from (f"{key} no. {number}: {problem}" for problem in _check_line(entry, includes))
 
 
-def _check_line(entry: object) -> Iterator[str]:
+def _check_line(entry: object, includes: Sequence[str]) -> Iterator[str]:
+    words = entry if isinstance(entry, dict) and all(isinstance(v, str) for v in entry.values()) else {}
     if isinstance(entry, str):
         yield from _check_text(entry, ())
-    elif isinstance(entry, dict) and set(entry) == {"when", "text"} and all(isinstance(v, str) for v in entry.values()):
-        terms = parse_terms(entry["when"])
-        if not terms:
-            yield "when is empty; a line that is always said is written without it"
-        yield from (f"there is no condition {t.condition!r}" for t in terms if t.condition not in CONDITIONS)
-        yield from _check_text(entry["text"], terms)
+    elif set(words) == {"when", "text"}:
+        yield from _check_when(words["when"])
+        yield from _check_text(words["text"], parse_terms(words["when"]))
+    elif includes and set(words) - {"when"} == {"include"}:
+        yield from _check_when(words.get("when"))
+        if words["include"] not in includes:
+            yield f"include must be {' or '.join(includes)}"
     else:
         yield 'must be a text, or { when = "conditions", text = "..." }'
+
+
+def _check_when(when: str | None) -> Iterator[str]:
+    if when is None:
+        return
+    terms = parse_terms(when)
+    if not terms:
+        yield "when is empty; a line that is always said is written without it"
+    yield from (f"there is no condition {t.condition!r}" for t in terms if t.condition not in CONDITIONS)
 
 
 def _check_text(text: str, terms: Sequence[Term]) -> Iterator[str]:
@@ -147,7 +161,7 @@ def _check_first_say(name: str, raw: Mapping[str, Any]) -> Iterator[str]:
     """Every case must be told something."""
     if name == SUMMARY and not _always_said(raw.get("sentences"), last=True):
         yield "sentences: the last one must be said always, without when"
-    if name not in (SUMMARY, COMMON) and not _always_said(raw.get("steps")):
+    if name not in (SUMMARY, *_STEPS_ALONE) and not _always_said(raw.get("steps")):
         yield "steps: at least one must be said always, without when"
 
 

@@ -16,6 +16,7 @@ from helpdesk.copies import SENT_AGAIN
 from helpdesk.dates import day_text, span_text, weeks_text
 from helpdesk.desks import contact_of, contact_text, desk_for
 from helpdesk.facts import MessageFacts
+from helpdesk.registered import registered_mail
 from helpdesk.vocabulary import Desk, Symptom
 
 Fill: TypeAlias = Callable[[Case], str | None]
@@ -83,6 +84,11 @@ def _again_placeholders(kind: Kind) -> dict[str, Placeholder]:
         ),
         f"{name}_due_on": Placeholder(due_on, due_known),
     }
+
+
+def _registered_email(case: Case) -> str | None:
+    mail = registered_mail(case.facts)
+    return None if mail is None else mail.email_masked
 
 
 def _received_on(case: Case) -> date | None:
@@ -177,6 +183,10 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
         frozenset({"insurance-number-asked"}),
     ),
     "local_notice": Placeholder(lambda case: case.prefecture.notice, frozenset({"local-notice"})),
+    "registered_email": Placeholder(
+        _registered_email,
+        frozenset({"registered-suppressed", "registered-undelivered"}),
+    ),
     **_BY_KIND,
     **_AGAIN,
 }

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from core.errors import TodokeError
 from helpdesk.case import Case
@@ -24,6 +24,8 @@ BUILT_IN = Path(__file__).parent / "texts"
 PREFECTURES = "prefectures"
 SUMMARY = "summary.toml"
 COMMON = "common.toml"
+INCLUDED = ("registered-address",)
+"""Files of which a procedure takes the steps in by `{ include = "registered-address" }`."""
 PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 
 
@@ -106,7 +108,7 @@ class Texts:
 
 def text_files() -> tuple[str, ...]:
     """The names of the files that a complete set has."""
-    return (*(f"{procedure}.toml" for procedure in ProcedureId), SUMMARY, COMMON)
+    return (*(f"{name}.toml" for name in (*ProcedureId, *INCLUDED)), SUMMARY, COMMON)
 
 
 def read_texts(folder: Path | None) -> Texts:
@@ -123,7 +125,8 @@ def built_in_texts() -> Texts:
 
 
 def _read_edition(roots: Sequence[Path]) -> Edition:
-    procedures = {procedure: _procedure(_find(roots, f"{procedure}.toml")) for procedure in ProcedureId}
+    included = {name: _lines(_find(roots, f"{name}.toml")["steps"]) for name in INCLUDED}
+    procedures = {procedure: _procedure(_find(roots, f"{procedure}.toml"), included) for procedure in ProcedureId}
     summary, common = _find(roots, SUMMARY), _find(roots, COMMON)
     return Edition(procedures, _lines(summary["sentences"]), _lines(common["steps"]))
 
@@ -133,13 +136,13 @@ def _find(roots: Sequence[Path], name: str) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8-sig"))
 
 
-def _procedure(raw: Mapping[str, Any]) -> ProcedureText:
+def _procedure(raw: Mapping[str, Any], included: Mapping[str, Sequence[Line]]) -> ProcedureText:
     return ProcedureText(
         version=raw["version"],
         title=raw["title"],
         who=raw["who"],
         desk=parse_desk(raw.get("desk")),
-        steps=_lines(raw["steps"]),
+        steps=_lines(raw["steps"], included),
         urls=_lines(raw["urls"]),
         not_possible=_lines(raw["not_possible"]),
     )
@@ -158,7 +161,18 @@ def parse_terms(when: str) -> tuple[Term, ...]:
     return tuple(Term(word.removeprefix("not ").strip(), not word.startswith("not ")) for word in words if word)
 
 
-def _lines(raw: Sequence[str | Mapping[str, str]]) -> tuple[Line, ...]:
-    return tuple(
-        Line(entry) if isinstance(entry, str) else Line(entry["text"], parse_terms(entry["when"])) for entry in raw
-    )
+_Entry: TypeAlias = str | Mapping[str, str]
+
+
+def _lines(raw: Sequence[_Entry], included: Mapping[str, Sequence[Line]] | None = None) -> tuple[Line, ...]:
+    return tuple(line for entry in raw for line in _entry(entry, included or {}))
+
+
+def _entry(entry: _Entry, included: Mapping[str, Sequence[Line]]) -> Iterator[Line]:
+    if isinstance(entry, str):
+        yield Line(entry)
+    elif "include" in entry:
+        terms = parse_terms(entry.get("when", ""))
+        yield from (Line(line.text, terms + line.when) for line in included[entry["include"]])
+    else:
+        yield Line(entry["text"], parse_terms(entry["when"]))

@@ -21,11 +21,13 @@ from helpdesk.facts import (
     PrefectureFacts,
     ReportingFacts,
     ReportPeriod,
+    SuppressionFacts,
 )
 from helpdesk.resend import issued_refusal, resend_refusal
 from helpdesk.summary import summarise
 from helpdesk.vocabulary import Desk, ReportStatus, Symptom
 from helpdesk.wording import Texts
+from scheduler.suppressing import BY_HAND
 from store.engine import Database
 from store.reading import EVERYTHING, AnyRow, Sight
 from store.reading_institutions import InstitutionRecord, institution_record, prefecture_of
@@ -160,6 +162,7 @@ def institution_facts(record: InstitutionRecord, now: datetime) -> InstitutionFa
         applications=tuple(_application_facts(row, record, now) for row in record.applications),
         messages=_message_facts(_without_application(record), record, now),
         reporting=_reporting_facts(record, Scheme.default_for(kind), fiscal_year_of(tokyo_date(now))),
+        suppressed=tuple(SuppressionFacts(entry.email, entry.reason == BY_HAND) for entry in record.stopped),
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.kinds import Kind
 from store.reading import MESSAGE_COLUMNS, AnyRow, Sight
+from store.suppressions import stopped
 from store.tables import applications, events, institutions, messages, reporting
 
 _TRIES_RAN_OUT = "retries-exhausted"
@@ -22,7 +23,7 @@ class InstitutionRecord:
 
     Reporting statuses stand newest year first.
     `status_at` says, by message id, when the message came to its present status, `last_answer` for what reason its
-    last try failed where tries ran out over it.
+    last try failed where tries ran out over it. `stopped` are the suppressions of all kinds in force.
     """
 
     institution: AnyRow
@@ -31,6 +32,7 @@ class InstitutionRecord:
     reporting: Sequence[AnyRow]
     status_at: Mapping[str, datetime]
     last_answer: Mapping[str, str]
+    stopped: Sequence[AnyRow]
 
 
 async def prefecture_of(conn: AsyncConnection, code: str) -> str | None:
@@ -57,6 +59,7 @@ async def institution_record(conn: AsyncConnection, code: str, sight: Sight) -> 
         mails,
         (await conn.execute(reported)).all(),
         *await _told_by_events(conn, code, mails),
+        await stopped(conn, code),
     )
 
 

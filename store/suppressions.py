@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -68,6 +68,16 @@ async def active(conn: AsyncConnection, pairs: Iterable[Pair]) -> dict[Pair, fro
         if (email_key, code) in wanted:
             found[email_key, code] = found.get((email_key, code), frozenset()) | {scope}
     return found
+
+
+async def stopped(conn: AsyncConnection, code: str) -> Sequence[Row[Any]]:
+    """The entries in force that stop all kinds of mail for an institution, oldest first."""
+    query = select(suppressions).where(
+        suppressions.c.institution_code == code,
+        suppressions.c.scope == "all",
+        suppressions.c.released_at.is_(None),
+    )
+    return (await conn.execute(query.order_by(suppressions.c.created_at, suppressions.c.id))).all()
 
 
 async def release(conn: AsyncConnection, pair: Pair, at: datetime, by: str, why: str) -> int:

@@ -22,6 +22,7 @@ from helpdesk.facts import (
     PrefectureFacts,
     ReportingFacts,
     ReportPeriod,
+    SuppressionFacts,
 )
 from helpdesk.resend import issued_refusal, resend_refusal
 from helpdesk.summary import summarise
@@ -71,6 +72,9 @@ INSTITUTIONS = st.builds(
     applications=st.lists(APPLICATIONS, max_size=4).map(tuple),
     messages=MAILS,
     reporting=st.none() | st.builds(ReportingFacts, st.sampled_from(ReportStatus), MOMENTS, st.booleans()),
+    suppressed=st.lists(st.builds(SuppressionFacts, st.just("himitsu@example.jp"), st.booleans()), max_size=1).map(
+        tuple
+    ),
 )
 PREFECTURES = st.builds(
     PrefectureFacts,
@@ -130,6 +134,7 @@ def test_the_order_of_the_facts_does_not_matter(facts, prefecture, today, sympto
         facts.applications[::-1],
         facts.messages,
         facts.reporting,
+        facts.suppressed,
     )
     keys = {(application.received_on, application.created_at) for application in facts.applications}
     if len(keys) == len(facts.applications):

@@ -11,7 +11,7 @@ from core.errors import ConfigurationError
 from helpdesk.advice import advise
 from helpdesk.case import open_case
 from helpdesk.conditions import CONDITIONS, IMPLIED
-from helpdesk.facts import ReportingFacts
+from helpdesk.facts import ReportingFacts, SuppressionFacts
 from helpdesk.lint import check, load_texts
 from helpdesk.placeholders import PLACEHOLDERS
 from helpdesk.standing import Standing
@@ -208,6 +208,26 @@ def spoil(texts, name, old, new):
         ("wait.toml", "urls = []", "urls = [ 1 ]", "wait.toml: urls no. 1: must be a text"),
         ("wait.toml", "urls = []", 'urls = [""]', "wait.toml: urls no. 1: says nothing"),
         ("wait.toml", "steps = [", "steps = ", "wait.toml: is not TOML in UTF-8"),
+        ("wait.toml", '"registered-address"', '"adress"', "wait.toml: steps no. 1: include must be registered-address"),
+        (
+            "wait.toml",
+            'when = "standing-guide-in-doubt", inc',
+            'when = "", inc',
+            "wait.toml: steps no. 1: when is empty",
+        ),
+        (
+            "wait.toml",
+            "urls = []",
+            'urls = [{ include = "registered-address" }]',
+            "wait.toml: urls no. 1: must be a text",
+        ),
+        ("registered-address.toml", "{registered_email}", "{guide_on}", "{guide_on} is not always known"),
+        (
+            "registered-address.toml",
+            "steps = [",
+            "steps = [{ include = 'registered-address' },",
+            "must be a text, or {",
+        ),
         ("common.toml", "steps = [", 'title = "x"\nsteps = [', "common.toml: title is not known"),
         (
             "summary.toml",
@@ -281,7 +301,8 @@ def test_a_condition_gives_what_it_promises(world):
     reporting = ReportingFacts(ReportStatus.REPORTED, world.moment(world.received))
     broken = []
     for state in world.states():
-        facts = world.institution(*world.in_state(state).applications, reporting=reporting)
+        suppressed = (SuppressionFacts("soumu@minato-hp.example.jp", by_hand=state.guide is None),)
+        facts = world.institution(*world.in_state(state).applications, reporting=reporting, suppressed=suppressed)
         case = open_case(facts, world.yamaguchi(notice="お知らせ"), world.day(9))
         holding = {name for name, holds in CONDITIONS.items() if holds(case)}
         broken += [name for name in holding if not IMPLIED.get(name, frozenset()) <= holding]
