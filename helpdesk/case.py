@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from core.kinds import Kind
+from core.statuses import Status
 from helpdesk.copies import Told, told
 from helpdesk.facts import ApplicationFacts, InstitutionFacts, MessageFacts, PrefectureFacts, WrongPrefecture
 from helpdesk.standing import Reading, Standing, read
@@ -55,6 +56,16 @@ class Case:
     def _told(self, kind: Kind) -> Told | None:
         own = None if self.application is None else told(self.application.messages, kind)
         return own or told(self.facts.messages, kind)
+
+    @property
+    def account_moved(self) -> bool:
+        """Whether the guide came back from an address in whose place another was registered after it had left."""
+        if self.standing not in (Standing.GUIDE_UNDELIVERED, Standing.GUIDE_MAILBOX_FULL):
+            return False
+        guide, changed = self.message(Kind.GUIDE), self.message(Kind.ADDRESS_CHANGED)
+        if guide is None or changed is None:
+            return False
+        return changed.status is Status.SENT and changed.created_at > guide.created_at
 
     @property
     def trouble_on(self) -> date | None:

@@ -173,6 +173,7 @@ CONDITIONS: Mapping[str, Predicate] = {
     "before-trouble-day": lambda case: case.application is not None and not case.long_overdue,
     "from-trouble-day": lambda case: case.long_overdue,
     "issued-before": lambda case: case.issued_before,
+    "account-moved": lambda case: case.account_moved,
     "newer-application": lambda case: case.reading.newer is not None,
     "newer-rejected": lambda case: case.reading.newer_rejected,
     "newer-in-review": lambda case: case.reading.newer_in_review,

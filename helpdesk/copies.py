@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import TypeAlias, assert_never
 
 from core.kinds import Kind
@@ -33,11 +34,13 @@ def told(messages: Iterable[MessageFacts], kind: Kind) -> Told | None:
     """What is to be told of these messages' newest mail of a kind; None where there is none.
 
     Of its copies the newest that was sent or became 不達 speaks, else one in doubt, else one on its way; one that was
-    cancelled, suppressed or expired only where all were.
+    cancelled, suppressed or expired only where all were. Reminders are planned together: the last one sent speaks.
     """
     mails = [message for message in messages if message.kind is kind]
     if not mails:
         return None
+    if kind is Kind.REMINDER and (last := _last_sent(mails)) is not None:
+        return Told(last)
     lines = {mail.id: _line(mail, {one.id: one for one in mails}) for mail in mails}
     return _of_copies(mails if kind in _ONE_AN_APPLICATION else _newest_with_copies(mails, lines), lines)
 
@@ -54,6 +57,11 @@ def weight(status: Status) -> int:
         case Status.CANCELLED | Status.EXPIRED | Status.SUPPRESSED:
             return 0
     assert_never(status)
+
+
+def _last_sent(mails: Sequence[MessageFacts]) -> MessageFacts | None:
+    sent = [(mail.sent_at, mail) for mail in mails if mail.status is Status.SENT and mail.sent_at is not None]
+    return max(sent, key=itemgetter(0))[1] if sent else None
 
 
 _Lines: TypeAlias = Mapping[str, Sequence[MessageFacts]]

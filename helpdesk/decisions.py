@@ -77,10 +77,15 @@ _OVERRULED: Mapping[Symptom, Mapping[Standing, ProcedureId]] = {
     **dict.fromkeys(NOBODY_READS_THE_MAIL, dict.fromkeys(_UNDELIVERED, ProcedureId.REAPPLY)),
 }
 
+_MOVED: Mapping[Symptom, ProcedureId] = {Symptom.NOT_ARRIVED: ProcedureId.ASK_LOGIN_ID_AND_RESET_PASSWORD}
+"""A password reset reaches the new address (rules 65, 109); applying anew would bring no second account (rule 14)."""
+
 
 def choose(symptom: Symptom, case: Case) -> ProcedureId:
     """The procedure for what the caller complains of."""
     overruled = _OVERRULED.get(symptom, {}).get(case.standing)
+    if case.account_moved:
+        overruled = _MOVED.get(symptom)
     if overruled is not None and not _asks_for_earlier_account(symptom, case):
         return overruled
     judged = _JUDGED.get(symptom)
@@ -140,6 +145,8 @@ _INSTEAD_OF_GUIDE: Mapping[Standing, ProcedureId] = {
 
 def instead_of_guide(case: Case) -> ProcedureId:
     """What helps somebody who wants the guide a second time (rules 32, 85, 102)."""
+    if case.account_moved:
+        return ProcedureId.ASK_LOGIN_ID_AND_RESET_PASSWORD
     return _INSTEAD_OF_GUIDE.get(case.standing, ProcedureId.ASK_LOGIN_ID_AND_RESET_PASSWORD)
 
 

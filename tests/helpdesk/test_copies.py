@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from itertools import product
+from itertools import permutations, product
 
 import pytest
 
@@ -161,11 +161,24 @@ def newest(world, kind, *mails):
     return case.message(kind), case.again(kind)
 
 
-@pytest.mark.parametrize("kind", [Kind.REMINDER, Kind.PASSWORD_RESET, Kind.CODE])
+@pytest.mark.parametrize("kind", [Kind.PASSWORD_RESET, Kind.CODE])
 def test_of_mails_that_repeat_none_the_newest_is_told(world, kind):
     for statuses in PAIRS:
         mails = [replace(mail, resend_of=None) for mail in line_of(world, kind, *statuses)]
         assert newest(world, kind, *mails) == (mails[1], None)
+
+
+def test_of_reminders_planned_together_the_last_one_sent_is_told(world):
+    def step(number, status, day):
+        sent_at = world.moment(world.day(day)) if status is Status.SENT else None
+        return world.message(Kind.REMINDER, status, id=f"r-{number}", sent_at=sent_at)
+
+    first, second = step(1, Status.SENT, 10), step(2, Status.SENT, 20)
+    cancelled, planned = step(3, Status.CANCELLED, 0), step(4, Status.SCHEDULED, 0)
+    own = replace(step(5, Status.SCHEDULED, 0), created_at=world.moment(world.day(21)))
+    for order in permutations((first, second, cancelled, planned, own)):
+        assert newest(world, Kind.REMINDER, *order) == (second, None)
+    assert newest(world, Kind.REMINDER, cancelled, own) == (own, None)
 
 
 def test_each_change_of_address_is_a_mail_of_its_own(world):

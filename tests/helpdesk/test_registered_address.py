@@ -91,6 +91,44 @@ def test_an_address_that_was_changed_since_has_no_say(world, symptom):
     assert dead.steps[0].startswith("登録のメールアドレス（j***@")
 
 
+MOVED = {
+    "not-arrived": "ask-login-id-and-reset-password",
+    "lost-guide": "ask-login-id-and-reset-password",
+    "unknown-login-id": "ask-login-id-and-reset-password",
+    "unknown-password": "reset-password",
+    "mailbox-full": "free-mailbox",
+    "person-left": "change-address",
+    "cannot-view": "change-address",
+}
+"""What an account is answered whose guide came back only after another address had been registered."""
+
+
+@pytest.mark.parametrize("reason", ["userunknown", "mailboxfull"])
+@pytest.mark.parametrize("symptom", MOVED)
+def test_a_guide_that_comes_back_from_an_address_changed_since_takes_no_account_away(world, symptom, reason):
+    bounced = guided(world, pre_check=Status.SENT, guide=Status.UNDELIVERED, reason=reason)
+    changed = later(world, Kind.ADDRESS_CHANGED, Status.SENT, 30, email=NEW)
+    procedure = told(world, symptom, bounced, messages=(changed,), suppressed=(entry(),))
+    assert procedure.id == MOVED[symptom]
+    assert "メールアドレスの変更が完了し" in procedure.summary
+    assert not speaks_of_address(procedure)
+    for status, day in ((Status.UNDELIVERED, 30), (Status.SUPPRESSED, 30), (Status.SENT, -1)):
+        other = later(world, Kind.ADDRESS_CHANGED, status, day, email=NEW)
+        answered = told(world, symptom, bounced, messages=(other,), suppressed=(entry(),))
+        assert "メールアドレスの変更が完了し" not in answered.summary
+    assert told(world, symptom, bounced, suppressed=(entry(),)).id in ("reapply", "free-mailbox")
+
+
+def test_who_wants_that_guide_again_is_shown_the_reset(world):
+    bounced = guided(world, pre_check=Status.SENT, guide=Status.UNDELIVERED)
+    changed = later(world, Kind.ADDRESS_CHANGED, Status.SENT, 30, email=NEW)
+    facts = world.institution(bounced, messages=(changed,))
+    refusal = resend_refusal(Kind.GUIDE, facts, world.yamaguchi(), world.day(40))
+    assert refusal is not None
+    assert refusal.id == "ask-login-id-and-reset-password"
+    assert any("j***@" in step for step in refusal.steps)
+
+
 def test_a_copy_of_an_earlier_notice_does_not_bring_the_earlier_address_back(world):
     first = later(world, Kind.ADDRESS_CHANGED, Status.SENT, 20)
     second = later(world, Kind.ADDRESS_CHANGED, Status.SENT, 30, email=NEW)
