@@ -117,7 +117,7 @@ def _decide_delivery(parsed: ParsedReport, target: ReportTarget, at: datetime, o
     if taken is None:
         return Wait()
     detail = {**origin, "action": action.value, **_detail(spoken)}
-    return Effect(_change(target, taken, at, detail, _values(taken, spoken, at)))
+    return Effect(_change(target, taken, at, detail, _values(taken, spoken, target.handed_over_at or at)))
 
 
 def _change(
@@ -130,8 +130,8 @@ def _change(
     return Change(target.message_id, taken.status, taken.event, at, detail, values or {})
 
 
-def _values(taken: Step, spoken: Spoken | None, at: datetime) -> dict[str, Any]:
-    """The columns that go with a new status."""
+def _values(taken: Step, spoken: Spoken | None, sent_at: datetime) -> dict[str, Any]:
+    """The columns that go with a new status; `sent_at` where that is `sent`."""
     if taken.status is None:
         return {}
     ours = spoken.report if spoken else None
@@ -141,7 +141,7 @@ def _values(taken: Step, spoken: Spoken | None, at: datetime) -> dict[str, Any]:
         "diagnostic": ours.diagnostic if ours else None,
     }
     if taken.status is Status.SENT:
-        return told | {"sent_at": at, "reason": None, "bounce_class": None}
+        return told | {"sent_at": sent_at, "reason": None, "bounce_class": None}
     return told | {"reason": _reason(ours), "bounce_class": _class(ours)}
 
 

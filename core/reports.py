@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from core.messages import Change
@@ -141,11 +142,12 @@ class ReadReport:
 
 @dataclass(frozen=True, slots=True)
 class ReportTarget:
-    """The message that a report was tied to."""
+    """The message that a report was tied to. `handed_over_at` is of the try that left it in doubt, where it is."""
 
     message_id: str
     status: Status
     email: str
+    handed_over_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,10 +163,10 @@ class Planned:
         pre_check = found.messages[self._job.application.id][Kind.PRE_CHECK]
         if self._suppressed(Kind.GUIDE, found):
             return _Place(Status.SUPPRESSED, RULE_GUIDE, None, waits_for=pre_check.id, reason="suppressed")
-        if pre_check.status is not Status.SENT or pre_check.sent_at is None:
+        if pre_check.status is not Status.SENT or pre_check.became_sent_at is None:
             return _Place(Status.HELD, RULE_GUIDE, None, waits_for=pre_check.id)
         prefecture = self._job.institution.prefecture
-        earliest = self._makings.timing.guide_due(pre_check.sent_at, prefecture)
+        earliest = self._makings.timing.guide_due(pre_check.became_sent_at, prefecture)
         at = max(earliest, self._now, self._job.not_before or self._now)
         due_at = self._makings.timing.first_due(Kind.GUIDE, at, prefecture)
         return _Place(Status.SCHEDULED, RULE_GUIDE, due_at, waits_for=pre_check.id)

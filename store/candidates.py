@@ -14,6 +14,7 @@ from core.messages import Message, Reminder
 from core.ports import Candidate, Reporting
 from core.statuses import Status
 from store.cipher import Cipher
+from store.doubts import became_sent
 from store.tables import institutions, messages, reporting, suppressions
 
 _CLAIMABLE = (Status.SCHEDULED, Status.DEFERRED, Status.IN_DOUBT)
@@ -132,7 +133,7 @@ def _ready_query() -> Select[Any]:
             institutions.c.name.label("institution_name"),
             institutions.c.type.label("institution_type"),
             _pre_check.c.status.label("pre_check_status"),
-            _pre_check.c.sent_at.label("pre_check_sent_at"),
+            became_sent(_pre_check.c.id, _pre_check.c.sent_at).label("pre_check_sent_at"),
             reporting.c.status.label("reporting_status"),
             reporting.c.channel,
             reporting.c.last_year_data,

@@ -43,6 +43,7 @@ from store.bulk import (
     parameter,
     update_rows,
 )
+from store.doubts import became_sent
 from store.engine import NOTIFYING, notifies
 from store.search import name_key, search_key
 from store.tables import applications, events, institutions, jobs, messages, reporting
@@ -77,7 +78,7 @@ class KnownMessage:
     kind: Kind
     status: Status
     email_key: str
-    sent_at: datetime | None
+    became_sent_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -152,12 +153,13 @@ def _on_record(*, on_sqlite: bool) -> CompoundSelect[Any]:
 
     m, s = messages.c, suppressed.c
     gates = m.kind.in_([Kind.PRE_CHECK, Kind.GUIDE])
+    sent_since = became_sent(m.id, m.sent_at)
     arrived = m.status.in_([Status.SENT, Status.IN_DOUBT])  # one in doubt may have
     return union_all(
         _rows_of("application", applications.c.id, applications.c.institution_code, applications.c.issue_job_id).where(
             among_given(applications.c.id, _APPLICATIONS)
         ),
-        _rows_of("message", m.application_id, m.id, m.kind, m.status, m.email_key, at=m.sent_at).where(
+        _rows_of("message", m.application_id, m.id, m.kind, m.status, m.email_key, at=sent_since).where(
             among_given(m.application_id, _APPLICATIONS), gates
         ),
         _rows_of("guided", m.institution_code, m.application_id).where(
@@ -174,7 +176,7 @@ def _on_record(*, on_sqlite: bool) -> CompoundSelect[Any]:
     )
 
 
-def _rows_of(what: str, key: Column[Any], *texts: Column[Any], **more: Column[Any]) -> Select[Any]:
+def _rows_of(what: str, key: Column[Any], *texts: Column[Any], **more: ColumnElement[Any]) -> Select[Any]:
     """Rows of one form: what, key, four texts, a moment, octets, JSON; what a kind of row lacks is null."""
     padded = [*texts, *[null()] * (4 - len(texts))]
     columns = [cast(column, Text).label(name) for name, column in zip("abcd", padded, strict=True)]

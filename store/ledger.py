@@ -77,14 +77,13 @@ class Ledger:
         sent = [
             (change, row) for change, row in moved if change.target is Status.SENT and "settles_at" not in change.values
         ]
-        settling = [
-            Change(
-                row.id, None, "", change.at, values={"settles_at": self._policy.settles_at(change.at, row.prefecture)}
-            )
-            for change, row in sent
-        ]
+        settling = [Change(row.id, None, "", change.at, values=self._settling(change, row)) for change, row in sent]
         if settling:
             await self._moves.move(conn, settling)
+
+    def _settling(self, change: Change, row: Row[Any]) -> dict[str, Any]:
+        """The settle window runs from the sending, which may lie before the word that ended a doubt."""
+        return {"settles_at": self._policy.settles_at(change.values.get("sent_at") or change.at, row.prefecture)}
 
     async def _suppress_failed(self, conn: AsyncConnection, moved: Sequence[Moved]) -> None:
         failed = [(change, row) for change, row in moved if change.target is Status.UNDELIVERED]

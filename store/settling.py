@@ -33,6 +33,7 @@ from core.reports import (
 from core.return_path import ReturnPaths
 from core.statuses import Status
 from store.bulk import update_rows
+from store.doubts import handed_over
 from store.ledger import Ledger
 from store.suppressions import suppress
 from store.tables import messages, reports
@@ -120,7 +121,9 @@ async def _lock_targets(conn: AsyncConnection, wanted: Sequence[str]) -> dict[st
         .where(messages.c.id.in_(wanted))
         .with_for_update(skip_locked=True)
     )
-    return {row.id: ReportTarget(row.id, Status(row.status), row.email) for row in await conn.execute(query)}
+    rows = (await conn.execute(query)).all()
+    tried = await handed_over(conn, [row.id for row in rows if row.status == Status.IN_DOUBT])
+    return {row.id: ReportTarget(row.id, Status(row.status), row.email, tried.get(row.id)) for row in rows}
 
 
 async def _settled(conn: AsyncConnection, ours: Sequence[ReadReport]) -> Mapping[str, frozenset[_Place]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from bounce_handler.applying import ApplierSettings, ReportApplier
+from core.messages import Change
 from core.statuses import BOUNCEABLE, Status
 from store.reading import Sight
 from store.reading_story import institution_events
@@ -110,6 +111,20 @@ async def test_a_delivered_report_opens_the_gate_of_a_guide(bounces: Any, compos
     assert (facts["status"], facts["sent_at"], facts["reason"]) == ("sent", bounces.clock.now(), None)
     assert facts["settles_at"] > bounces.clock.now()
     assert await bounces.status(guide) is Status.SCHEDULED
+
+
+async def test_a_mail_whose_doubt_a_report_ends_was_sent_when_it_was_tried(bounces: Any, compose: Any) -> None:
+    tried_at = bounces.clock.now()
+    pre_check = await bounces.message(Status.SENDING, kind="pre-check")
+    guide = await bounces.message(Status.HELD, kind="guide", waits_for=pre_check)
+    doubt = Change(pre_check, Status.IN_DOUBT, "in-doubt", tried_at, {}, {}, "a sender")
+    assert await bounces.wiring.ledger.record([doubt]) == [True]
+    bounces.clock.leap_to(tried_at + timedelta(days=13))  # Monday
+    delivered = compose(recipients={"soumu@example.jp": "delivered"}, status="2.0.0", diagnostic="250 ok")
+    await bounces.report(delivered, pre_check)
+    facts = await bounces.facts(pre_check)
+    assert (facts["sent_at"], facts["settles_at"]) == (tried_at, tried_at + timedelta(days=3))
+    assert (await bounces.facts(guide))["due_at"] == tried_at + timedelta(days=14, hours=-1)
 
 
 async def test_a_failed_pre_check_cancels_its_guide(bounces: Any, compose: Any) -> None:
