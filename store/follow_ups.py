@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, insert, select
+from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.reading import AnyRow
@@ -47,7 +47,7 @@ _RESULTS: Mapping[Result, str] = {
     Result.SETTLED: "対応不要",
 }
 CLOSING = (Result.TOLD, Result.SETTLED)
-"""After these nothing is left to do."""
+"""After these nothing is left to do, until another record says otherwise: the newest one counts."""
 
 
 async def enter(conn: AsyncConnection, row: Mapping[str, Any]) -> None:
@@ -64,6 +64,19 @@ async def follow_ups_of(conn: AsyncConnection, message_ids: Iterable[str]) -> Ma
     return found
 
 
+def closes(rows: Sequence[AnyRow]) -> bool:
+    """Whether a message's records, in order, say that what there was to do is done."""
+    return bool(rows) and rows[-1].result in CLOSING
+
+
 def is_closed() -> ColumnElement[bool]:
-    """Whether somebody has done what there was to do about a message."""
-    return exists().where(follow_ups.c.message_id == messages.c.id, follow_ups.c.result.in_(CLOSING))
+    """The same, asked of messages in a query."""
+    newest = (
+        select(follow_ups.c.result)
+        .where(follow_ups.c.message_id == messages.c.id)
+        .order_by(follow_ups.c.recorded_at.desc(), follow_ups.c.id.desc())
+        .limit(1)
+        .correlate(messages)
+        .scalar_subquery()
+    )
+    return func.coalesce(newest, "").in_(CLOSING)

@@ -16,7 +16,7 @@ from core.masking import mask_email
 from core.statuses import Status
 from scheduler.job_parsing import PREFECTURES
 from scheduler.report_parsing import FIRST_YEAR, LAST_YEAR
-from store.follow_ups import CLOSING, Channel, Result, follow_ups_of
+from store.follow_ups import Channel, Result, closes, follow_ups_of
 from store.people import AuditEntry, Principal, write_audit
 from store.reading import AnyRow
 from store.reading_exports import ROWS_AT_ONCE, Fetch, all_rows, messages_with_names
@@ -211,4 +211,4 @@ def _done(rows: Sequence[AnyRow]) -> dict[str, Any]:
         f"{to_tokyo(row.recorded_at):%Y-%m-%d} {Channel(row.channel).label} {Result(row.result).label} {row.note or ''}"
         for row in rows
     )
-    return {"closed": any(row.result in CLOSING for row in rows), "follow_ups": " / ".join(map(str.strip, told))}
+    return {"closed": closes(rows), "follow_ups": " / ".join(map(str.strip, told))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -12,13 +13,15 @@ from starlette.responses import HTMLResponse, Response
 from core.kinds import Kind
 from core.problems import field_problem
 from core.statuses import Status
+from scheduler.fields import Reader
 from scheduler.following_up import FollowUp
 from scheduler.job_parsing import PREFECTURES
-from store.follow_ups import CLOSING, Channel, Result, follow_ups_of
+from store.follow_ups import Channel, Result, follow_ups_of
 from store.reading import AnyRow
 from store.reading_queues import QueueFilter, Work, mail_queue
 from store.reading_views import message_view
 from web.auth import actor, sight_of
+from web.pages.follow_up_view import CHOICES, done_about
 from web.pages.input import MAX_WHY, form_reader
 from web.pages.lists import PAGE_SIZE, listed, name_of
 from web.pages.notices import see
@@ -32,8 +35,9 @@ from web.services import Services, Serving
 router = APIRouter(include_in_schema=False)
 
 _KINDS = tuple(kind for kind in Kind if kind is not Kind.CODE)
+_WITHOUT_RESULT = f"連絡の結果（{'、'.join(result.label for result in Result)}のいずれか）を選択してください。"
 _NARROWED = ("work", "prefecture", "kind", "institution_code", "cursor")
-_CHOICES = {"kinds": _KINDS, "channels": tuple(Channel), "results": tuple(Result)}
+_CHOICES = {"kinds": _KINDS, **CHOICES}
 
 
 @router.get("/undelivered")
@@ -61,23 +65,30 @@ async def follow_up(request: Request, who: MayCommandMessages, services: Serving
     """Record that an institution was reached, or that it was tried."""
     message_id = uuid_in(request, "message_id")
     reader = await form_reader(request, services.max_body_bytes)
+    await services.follow_ups.record(message_id, _read(reader), actor(who))
+    if not wants_piece(request):
+        return see(_where_from(request, message_id), "followed-up")
+    async with services.db.read() as conn:
+        done = await follow_ups_of(conn, [message_id])
+    return piece(request, "follow_ups.html", {**CHOICES, "item": {"id": message_id, **done_about(done[message_id])}})
+
+
+def _read(reader: Reader) -> FollowUp:
     channel = reader.choice("channel", Channel, required=True)
     result = reader.choice("result", Result, required=True)
     note = reader.line("note", required=False, most=MAX_WHY, several=True)
     reader.unknown()
     if reader.errors or channel is None or result is None:
-        raise Refusal(field_problem(reader.errors))
-    await services.follow_ups.record(message_id, FollowUp(channel, result, note), actor(who))
-    if not wants_piece(request):
-        return see(_list_again(request), "followed-up")
-    async with services.db.read() as conn:
-        done = await follow_ups_of(conn, [message_id])
-    return piece(request, "follow_ups.html", _CHOICES | {"item": {"id": message_id, **_done(done[message_id])}})
+        problem = field_problem(reader.errors)
+        raise Refusal(problem if result is not None else replace(problem, detail=_WITHOUT_RESULT))
+    return FollowUp(channel, result, note)
 
 
-def _list_again(request: Request) -> str:
-    """The list as it was narrowed when somebody recorded something on it."""
+def _where_from(request: Request, message_id: str) -> str:
+    """The page of the mail, or the list as it was narrowed when somebody recorded something on it."""
     shown = urlsplit(request.headers.get("referer", ""))
+    if shown.path == f"/messages/{message_id}":
+        return shown.path
     asked = [(name, value) for name, value in parse_qsl(shown.query) if name in _NARROWED]
     return f"/undelivered?{urlencode(asked)}" if shown.path == "/undelivered" and asked else "/undelivered"
 
@@ -99,22 +110,5 @@ def _item(services: Services, row: AnyRow, done: Sequence[AnyRow]) -> dict[str, 
         "institution_name": name_of(row),
         "prefecture": row.institution_prefecture,
         "status_at": row.status_at,
-        **_done(done),
-    }
-
-
-def _done(rows: Sequence[AnyRow]) -> dict[str, Any]:
-    """What was done about a mail that came back, and whether that was all."""
-    return {
-        "done": [
-            {
-                "channel": Channel(row.channel).label,
-                "result": Result(row.result).label,
-                "note": row.note,
-                "at": row.recorded_at,
-                "by": row.recorded_by,
-            }
-            for row in rows
-        ],
-        "closed": any(row.result in CLOSING for row in rows),
+        **done_about(done),
     }

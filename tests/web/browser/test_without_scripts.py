@@ -75,6 +75,7 @@ def _follow_up(page: Page, _: Mapping[str, str]) -> None:
     row = page.locator("tr", has_text="防府かえで薬局")
     row.get_by_text("連絡を記録する").click()
     row.get_by_label("郵送").check()
+    row.get_by_label("連絡済").check()
     row.get_by_label("内容（任意）").fill("簡易書留")
     row.get_by_role("button", name="記録する").click()
     said(page, "連絡の記録を登録しました")
