@@ -24,6 +24,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "not-in-doubt": (409, "このメールは送信結果不明ではありません"),
     "not-undelivered": (409, "このメールは不達ではありません"),
     "already-suppressed": (409, "このメールアドレスは既に送信停止となっています"),
+    "already-released": (409, "この送信停止は既に解除されています"),
     "nothing-to-cancel": (409, "取り消せるメールが残っていません"),
     "reapply-instead": (409, "メールが不達のため、メールアドレスの変更ではなく再申請が必要です"),
     "ambiguous-institution": (409, "同じ名称の報告機関が複数あります"),

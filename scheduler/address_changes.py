@@ -27,6 +27,7 @@ from core.return_path import ReturnPaths
 from core.statuses import Status
 from helpdesk.dates import day_text
 from helpdesk.vocabulary import ProcedureId, Symptom
+from scheduler import present
 from scheduler.commands import Actor, CommandRefused
 from scheduler.fields import Reader
 from scheduler.job_parsing import PREFECTURES, parse_address
@@ -222,7 +223,7 @@ class AddressChanges:
         values = {"state": ChangeState.APPROVED, "approved_at": self._clock.now(), "approved_by": by.who.name}
         async with self._db.write() as conn:
             if not await store.advance(conn, change_id, (ChangeState.REQUESTED,), values):
-                raise CommandRefused(Problem("change-not-requested"))
+                raise await _elsewhere(conn, "change-not-requested", change_id, by.sight)
             await self._audit(conn, by, "address-change-approved", change)
             return await _record(conn, change_id, by.sight)
 
@@ -235,7 +236,7 @@ class AddressChanges:
             told = {"login_id": login_id, "message_id": message_id}
             values = {"state": ChangeState.DONE, "done_at": now, "done_by": by.who.name, **told}
             if not await store.advance(conn, change_id, (ChangeState.APPROVED,), values):
-                raise CommandRefused(Problem("change-not-approved"))
+                raise await _elsewhere(conn, "change-not-approved", change_id, by.sight)
             self._refuse_without_contact(change.prefecture)
             await self._audit(conn, by, "address-change-done", change, {"message": message_id})
             return await _record(conn, change_id, by.sight)
@@ -246,7 +247,7 @@ class AddressChanges:
         async with self._db.write() as conn:
             change = await _record(conn, change_id, by.sight)
             if not await store.advance(conn, change_id, store.OPEN_STATES, values | {"rejected_why": why}):
-                raise CommandRefused(Problem("change-not-open"))
+                raise await _elsewhere(conn, "change-not-open", change_id, by.sight)
             await self._audit(conn, by, "address-change-rejected", change, {"why": why})
             return await _record(conn, change_id, by.sight)
 
@@ -270,6 +271,11 @@ async def _record(conn: AsyncConnection, change_id: str, sight: Sight) -> AnyRow
     if row is None:
         raise CommandRefused(Problem("not-found"))
     return row
+
+
+async def _elsewhere(conn: AsyncConnection, problem: str, change_id: str, sight: Sight) -> CommandRefused:
+    """A refusal that says how far the request is: somebody else may have been quicker."""
+    return CommandRefused(Problem(problem, present.change_stands(await _record(conn, change_id, sight))))
 
 
 async def _institution(conn: AsyncConnection, asked: ChangeRequest, sight: Sight) -> AnyRow:
@@ -326,8 +332,8 @@ _ON_ITS_WAY = f"変更後のメールアドレス宛に、ログインIDをお�
 _NOT_TOLD = "都道府県窓口から報告機関に、ログインIDを直接お知らせください。"
 _AFTER_DONE: Mapping[Status, str] = {
     Status.SENT: f"変更後のメールアドレス宛に、ログインIDをお知らせするメールを送信しました。{_RESET}",
-    Status.SUPPRESSED: "変更後のメールアドレスは送信停止となっているため、"
-    f"ログインIDをお知らせするメールは送信しません。送信停止を解除して再送するか、{_NOT_TOLD}",
+    Status.SUPPRESSED: "変更後のメールアドレスが送信停止となっていたため、"
+    f"ログインIDをお知らせするメールは送信していません。送信停止を解除して再送するか、{_NOT_TOLD}",
     Status.UNDELIVERED: f"ログインIDをお知らせするメールは、不達となりました。{_NOT_TOLD}",
     Status.CANCELLED: f"ログインIDをお知らせするメールは、取り消されました。{_NOT_TOLD}",
     Status.EXPIRED: f"ログインIDをお知らせするメールは、期限切れとなりました。{_NOT_TOLD}",

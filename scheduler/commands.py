@@ -25,15 +25,18 @@ from core.reports import Reason
 from core.return_path import ReturnPaths
 from core.statuses import CANCELLABLE, Status
 from helpdesk.vocabulary import Symptom
+from scheduler import present
 from scheduler.planning import lane
 from scheduler.ports import Timing
-from store import suppressions
+from store import address_changes, suppressions
 from store.candidates import suppresses
+from store.doubts import handed_over
 from store.engine import Database
 from store.ledger import Ledger
 from store.people import AuditEntry, Principal, write_audit
-from store.reading import AnyRow, JobRecord, Sight, job_record, visible_messages
+from store.reading import AnyRow, AnySelect, JobRecord, Sight, job_record, visible_messages
 from store.reading_lists import visible_suppressions
+from store.resends import Resent, lock_family, resent
 from store.tables import events, messages
 from store.tables import suppressions as suppression_table
 
@@ -58,6 +61,9 @@ _COPIED = (
     "data",
 )
 """Columns that a message sent again shares with the first one."""
+
+
+_ON_ITS_WAY = "このメールはまだ送信が終わっていません。送信の結果が出てから再送してください。"
 
 
 class CommandRefused(TodokeError):
@@ -123,7 +129,7 @@ class Commands:
         async with self._db.write(wake=True) as conn:
             await _message(conn, message_id, by.sight)
             if not await self._withdraw(conn, [message_id], by):
-                raise CommandRefused(Problem("not-cancellable"))
+                raise CommandRefused(await self._elsewhere(conn, "not-cancellable", message_id))
             await self._audit(conn, by, AuditEntry("message-cancelled", message_id, _told(why)))
 
     async def cancel_job(self, job_id: str, by: Actor) -> Withdrawal:
@@ -155,33 +161,46 @@ class Commands:
         return sum(await self._ledger.apply(conn, changes))
 
     async def resolve(self, message_id: str, outcome: Outcome, why: str, by: Actor) -> None:
-        """Settle the doubt about a message: it was sent (its gate opens from now on), or it was not."""
+        """Settle the doubt about a message: it was sent (its gate opens from now on), or it was not.
+
+        One that was sent was so with the try that may have arrived, and not when somebody found out.
+        """
         now = self._clock.now()
-        target = Status(outcome)
-        told = {"sent_at": now, "reason": None} if target is Status.SENT else {"reason": Reason.UNDEFINED.value}
-        values = told | {"bounce_class": None}
         detail = {"outcome": outcome, "by": by.who.name, "why": why}
-        change = Change(message_id, target, "resolved", now, detail, values, sources=frozenset({Status.IN_DOUBT}))
         async with self._db.write(wake=True) as conn:
-            await _message(conn, message_id, by.sight)
+            await _message(conn, message_id, by.sight, lock=True)
+            tried_at = (await handed_over(conn, [message_id])).get(message_id, now)
+            values = _settled(outcome, tried_at)
+            doubt = frozenset({Status.IN_DOUBT})
+            change = Change(message_id, Status(outcome), "resolved", now, detail, values, sources=doubt)
             if not all(await self._ledger.apply(conn, [change])):
-                raise CommandRefused(Problem("not-in-doubt"))
+                raise CommandRefused(await self._elsewhere(conn, "not-in-doubt", message_id))
             await self._audit(conn, by, AuditEntry("message-resolved", message_id, {"outcome": outcome, "why": why}))
+
+    async def _elsewhere(self, conn: AsyncConnection, problem: str, message_id: str) -> Problem:
+        """A refusal that says where the message stands: somebody else may have been quicker."""
+        return Problem(problem, await present.message_stands(conn, message_id, self._clock.now()))
 
     async def resend(self, message_id: str, by: Actor, why: str | None = None) -> str:
         """Send a mail again as a new message with the same words to the same recipient; the new message's id.
 
         `why` goes into the audit trail.
-        Refused for kinds that are never sent again, and while the first one is still on its way.
+        Refused for kinds that are never sent again, while the first one is still on its way, and while any copy is:
+        of several who ask at once, one is heard.
         """
         async with self._db.read() as conn:
             first = await _message(conn, message_id, by.sight)
         await self._refuse_kind(first)
         async with self._db.write(wake=True) as conn:
             first = await _message(conn, message_id, by.sight)
-            row = None if not Status(first.status).final else await self._again(conn, first, by, why)
+            family = await lock_family(conn, first)
+            again = None if family.under_way is None else await resent(conn, family.under_way)
+            free = again is None and Status(first.status).final
+            row = await self._again(conn, first, by, why) if free else None
+            if row is not None:
+                await address_changes.told_again(conn, first.institution_code, family.ids, row["id"])
         if row is None:
-            raise CommandRefused(await self._still_on_its_way(first))
+            raise CommandRefused(await self._still_on_its_way(first, again))
         return str(row["id"])
 
     async def _refuse_kind(self, first: AnyRow) -> None:
@@ -189,10 +208,12 @@ class Commands:
         if procedure is not None:
             raise CommandRefused(Problem("resend-impossible", extra={"procedure": procedure}))
 
-    async def _still_on_its_way(self, first: AnyRow) -> Problem:
+    async def _still_on_its_way(self, first: AnyRow, again: Resent | None) -> Problem:
         procedure = await self._advice.advise(Symptom.NOT_ARRIVED, first.institution_code)
-        detail = "このメールはまだ送信が終わっていません。送信の結果が出てから再送してください。"
-        return Problem("resend-impossible", detail, extra={"procedure": procedure})
+        if again is None or again.copy.id == first.id:
+            return Problem("resend-impossible", _ON_ITS_WAY, extra={"procedure": procedure})
+        extra = {"procedure": procedure, "message_id": again.copy.id}
+        return Problem("resend-impossible", present.already_resent(again), extra=extra)
 
     async def _again(self, conn: AsyncConnection, first: AnyRow, by: Actor, why: str | None) -> dict[str, Any]:
         now = self._clock.now()
@@ -223,22 +244,20 @@ class Commands:
         }
 
     async def release(self, suppression_id: str, why: str, by: Actor) -> AnyRow:
-        """Lift a suppression: mails go to this address again. `not-found` where it is lifted already."""
+        """Lift a suppression: mails go to this address again. `already-released` where that was done before."""
         now = self._clock.now()
+        seen = (suppression_table.c.id == suppression_id, *visible_suppressions(by.sight))
         statement = (
             update(suppression_table)
-            .where(
-                suppression_table.c.id == suppression_id,
-                suppression_table.c.released_at.is_(None),
-                *visible_suppressions(by.sight),
-            )
+            .where(*seen, suppression_table.c.released_at.is_(None))
             .values(released_at=now, released_by=by.who.name, released_why=why)
             .returning(*suppression_table.c)
         )
         async with self._db.write() as conn:
             row = (await conn.execute(statement)).one_or_none()
             if row is None:
-                raise CommandRefused(Problem("not-found"))
+                before = (await conn.execute(select(suppression_table).where(*seen))).one_or_none()
+                raise CommandRefused(_not_released(before))
             detail = {"institution_code": row.institution_code, "scope": row.scope, "why": why}
             await self._audit(conn, by, AuditEntry("suppression-released", suppression_id, detail))
         return row
@@ -247,8 +266,10 @@ class Commands:
         await write_audit(conn, by.who, entry, self._clock.now())
 
 
-async def _message(conn: AsyncConnection, message_id: str, sight: Sight) -> AnyRow:
-    query = select(messages).where(messages.c.id == message_id, *visible_messages(sight))
+async def _message(conn: AsyncConnection, message_id: str, sight: Sight, *, lock: bool = False) -> AnyRow:
+    query: AnySelect = select(messages).where(messages.c.id == message_id, *visible_messages(sight))
+    if lock:
+        query = query.with_for_update(key_share=True)
     row = (await conn.execute(query)).one_or_none()
     if row is None:
         raise CommandRefused(Problem("not-found"))
@@ -268,6 +289,20 @@ def _withdrawal(record: JobRecord) -> Withdrawal:
         cancelled=tuple(row.id for row in record.messages if row.status == Status.CANCELLED),
         left=tuple(row.id for row in record.messages if row.status in _LEFT),
     )
+
+
+def _settled(outcome: Outcome, tried_at: datetime) -> dict[str, Any]:
+    """The columns that go with the end of a doubt."""
+    if outcome is Outcome.SENT:
+        return {"sent_at": tried_at, "reason": None, "bounce_class": None}
+    return {"reason": Reason.UNDEFINED.value, "bounce_class": None}
+
+
+def _not_released(before: AnyRow | None) -> Problem:
+    if before is None:
+        return Problem("not-found")
+    told = {"institution_code": before.institution_code}
+    return Problem("already-released", present.already_released(before), extra=told)
 
 
 async def _blocked(conn: AsyncConnection, first: AnyRow) -> bool:

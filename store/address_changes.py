@@ -88,6 +88,16 @@ async def advance(
     return (await conn.execute(statement)).rowcount == 1
 
 
+async def told_again(
+    conn: AsyncConnection, institution_code: str | None, message_ids: Collection[str], again: str
+) -> None:
+    """Have a request whose mail is one of these tell of `again`, the mail that was sent in its stead."""
+    statement = update(address_changes).where(
+        address_changes.c.institution_code == institution_code, address_changes.c.message_id.in_(message_ids)
+    )
+    await conn.execute(statement.values(message_id=again))
+
+
 async def change_record(conn: AsyncConnection, change_id: str, sight: Sight) -> AnyRow | None:
     """One request with its institution and mail; None where these eyes may see none."""
     return (await conn.execute(_shown(sight).where(address_changes.c.id == change_id))).one_or_none()

@@ -96,7 +96,8 @@ async def cancel_message(request: Request, who: MayCommandMessages, services: Se
 async def resolve_message(request: Request, who: MayCommandMessages, services: Serving) -> JSONResponse:
     """Settle the doubt about a message in `in-doubt`, for good, and say why.
 
-    With `sent`, the gate behind a pre-check opens, counted from now on.
+    With `sent`, the gate behind a pre-check opens, counted from now on; `sent_at` is the moment of the try that may
+    have arrived.
     """
     message_id = uuid_in(request, "message_id")
     reader = await read_object(request, services.max_body_bytes)
@@ -114,7 +115,7 @@ async def resend_message(request: Request, who: MayCommandMessages, services: Se
     """Send a mail again, as a new message to the same address.
 
     409 `resend-impossible`, with the procedure that helps instead, for the kinds that are never sent again (the guide
-    above all), and while the first one is still on its way.
+    above all), and while the first one is still on its way, or a copy of it (`message_id`).
     """
     message_id = await services.commands.resend(uuid_in(request, "message_id"), actor(who))
     return await _shown(services, who, message_id, status=202)

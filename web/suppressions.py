@@ -61,7 +61,10 @@ def suppression_filter_told(wanted: SuppressionFilter) -> dict[str, str]:
 
 @router.delete("/v1/suppressions/{suppression_id}")
 async def release_suppression(request: Request, who: MayLiftSuppressions, services: Serving) -> JSONResponse:
-    """Release an address: mails go there again. The `reason` stands in a JSON body or in the query."""
+    """Release an address: mails go there again. The `reason` stands in a JSON body or in the query.
+
+    409 `already-released` where somebody did so before; `detail` says who, and when.
+    """
     suppression_id = uuid_in(request, "suppression_id")
     reason = await _reason(request, services.max_body_bytes)
     row = await services.commands.release(suppression_id, reason, actor(who))

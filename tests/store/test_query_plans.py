@@ -27,6 +27,7 @@ from store.reading_dashboard import longest_waiting
 from store.reading_queues import QueueFilter, Work, mail_queue, open_by_prefecture, open_work_of
 from store.reading_reach import ReachFilter, reach_page
 from store.reporting import reminders
+from store.resends import family_of
 from store.tables import messages
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
@@ -172,6 +173,13 @@ async def test_the_pages_find_what_they_show_by_an_index(full: Any, run: Run, in
     assert not scans(found, "messages")
 
 
+@pytest.mark.parametrize("run", [READ_BY_PAGES[0][0], READ_BY_PAGES[2][0], READ_BY_PAGES[3][0]])
+async def test_what_was_done_about_a_mail_is_found_by_the_mail(full: Any, run: Run) -> None:
+    found = await plan(full, run)
+    assert "ix_follow_ups_message_id" in found, found
+    assert not scans(found, "follow_ups")
+
+
 async def test_whom_no_mail_reaches_is_read_in_the_order_of_the_list(full: Any) -> None:
     async def run(conn: AsyncConnection) -> None:
         await reach_page(conn, ReachFilter(2026), EVERYTHING, None, 50)
@@ -188,6 +196,26 @@ async def test_reminders_of_institutions_are_not_looked_for_among_everybodys(ful
     found = await plan(full, run)
     assert "ix_messages_kind" not in found, found
     assert "uq_messages_step_key" not in found, found
+
+
+async def test_the_copies_of_a_mail_are_looked_for_among_those_of_its_institution(full: Any) -> None:
+    mail = await full.row(await full.add(Kind.REJECTION, Status.SENT))
+
+    async def run(conn: AsyncConnection) -> None:
+        await family_of(conn, mail)
+
+    found = await plan(full, run)
+    assert "ix_messages_institution_code_created_at" in found, found
+    assert not scans(found, "messages")
+
+
+async def test_when_a_pre_check_became_sent_is_read_from_its_own_events(full: Any) -> None:
+    async def run(conn: AsyncConnection) -> None:
+        (await conn.execute(READY, {"lane": 1, "now": NOW, "limit": 50})).all()
+
+    found = await plan(full, run)
+    assert "ix_events_message_id_id" in found, found
+    assert not scans(found, "events")
 
 
 async def test_terms_that_are_known_are_looked_up_by_their_key(postgres_room: Any) -> None:

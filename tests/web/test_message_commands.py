@@ -211,7 +211,7 @@ async def test_a_doubt_settled_as_sent_opens_the_gate_from_now_on(api: Any) -> N
     answer = await command(api, pre_check, "resolve", json=body)
     assert answer.status_code == 200
     told = answer.json()
-    assert (told["status"], told["sent_at"]) == ("sent", "2026-11-26T10:00:00+09:00")
+    assert (told["status"], told["sent_at"]) == ("sent", "2026-11-24T10:00:00+09:00")  # when it was tried
     event = told["events"][-1]
     assert (event["type"], event["status"]) == ("resolved", "sent")
     assert event["detail"] == body | {"by": "helpdesk"}

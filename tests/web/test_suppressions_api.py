@@ -83,7 +83,10 @@ async def test_an_address_is_released_with_a_reason(blocked: Any, in_query: bool
     line = next(line for line in await blocked.audited() if line.action == "suppression-released")
     assert (line.subject, line.detail["why"]) == (entry["id"], "開設を確認")
     again = await blocked.ask(Role.HELPDESK, "DELETE", f"/v1/suppressions/{entry['id']}", **how)
-    assert again.status_code == 404
+    assert (again.status_code, again.json()["code"]) == (409, "already-released")
+    assert "令和8年11月24日（火）13時00分、操作した人：helpdesk" in again.json()["detail"]
+    elsewhere = await blocked.ask(Role.PREFECTURE, "DELETE", f"/v1/suppressions/{entry['id']}", who="13", **how)
+    assert elsewhere.status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -266,7 +266,8 @@ _PROBLEM = {
     "type": "object",
     "description": "RFC 9457. `errors` is empty where no field is to blame. A 409 `resend-impossible`, "
     "`already-issued` or `reapply-instead` brings a `procedure` as well, `ambiguous-institution` the `candidates`, "
-    "`already-requested` the `address_change_id`.",
+    "`already-requested` the `address_change_id`, `already-released` the `institution_code`; `resend-impossible` the "
+    "`message_id` of a copy that is on its way.",
     "properties": {
         "type": {"type": "string", "format": "uri-reference", "examples": ["/problems/invalid"]},
         "title": STRING,
@@ -285,6 +286,8 @@ _PROBLEM = {
         "procedure": ref("Procedure"),
         "candidates": array(ref("Institution")),
         "address_change_id": UUID,
+        "message_id": UUID,
+        "institution_code": CODE,
     },
     "required": ["type", "title", "status", "code", "errors"],
 }

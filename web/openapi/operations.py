@@ -259,7 +259,7 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "release_suppression": Operation(
         (Told(200, "the entry, released", "Suppression"),),
-        ("unparsable", "not-found", "too-large", "invalid", "unknown-field"),
+        ("unparsable", "not-found", "already-released", "too-large", "invalid", "unknown-field"),
         (
             _path("suppression_id", UUID, "of an entry in force"),
             _query("reason", STRING, "instead of a body"),
