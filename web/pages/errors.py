@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,6 +38,15 @@ _WHAT_TO_DO: Mapping[str, tuple[str, ...]] = {
     "internal": ("もう一度お試しください。", "続く場合は、発生した時刻を添えて、管理者へご連絡ください。"),
 }
 _OTHERWISE = ("前の画面に戻って、もう一度お試しください。",)
+_CONFLICT = 409
+_AS_IT_IS = ("画面を開き直して、現在の状態をご確認ください。",)
+"""What somebody else was quicker with, or what cannot be done as things are: to try again is of no use."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    path: str
+    label: str
 
 
 def shows_pages(request: Request) -> bool:
@@ -52,8 +63,9 @@ def problem_page(request: Request, problem: Problem, headers: Mapping[str, str] 
         "title": TITLES[problem.code][1],
         "meaning": _MEANINGS.get(problem.code, "この操作は行えませんでした。"),
         "detail": problem.detail,
-        "todo": _WHAT_TO_DO.get(problem.code, _OTHERWISE),
-        "procedure": problem.extra.get("procedure"),
+        "todo": _WHAT_TO_DO.get(problem.code, _AS_IT_IS if problem.status == _CONFLICT else _OTHERWISE),
+        "link": _object(request, problem) if problem.status == _CONFLICT else None,
+        "procedure": None if "message_id" in problem.extra else problem.extra.get("procedure"),
     }
     if wants_piece(request):
         answer: Response = piece(request, "refusal.html", values, problem.status)
@@ -61,3 +73,20 @@ def problem_page(request: Request, problem: Problem, headers: Mapping[str, str] 
         answer = page(request, who, "error.html", values, problem.status)
     answer.headers.update({name: value for name, value in (headers or {}).items() if name != "WWW-Authenticate"})
     return answer
+
+
+def _object(request: Request, problem: Problem) -> _Link | None:
+    """The page of what the command was for, as it is now."""
+    asked = request.path_params
+    match problem.extra, asked:
+        case {"message_id": copy}, _:
+            return _Link(f"/messages/{copy}", "再送したメールを表示")
+        case _, {"message_id": message_id}:
+            return _Link(f"/messages/{message_id}", "このメールを表示")
+        case _, {"change_id": change_id}:
+            return _Link(f"/address-changes/{change_id}", "この変更依頼を表示")
+        case {"institution_code": code}, {"suppression_id": entry}:
+            place = f"/suppressions?state=all&institution_code={quote(code)}#suppression-{entry}"
+            return _Link(place, "この送信停止を表示")
+        case _:
+            return None

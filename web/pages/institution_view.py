@@ -19,7 +19,7 @@ from store.reading_queues import open_work_of
 from store.reading_story import Sharing, institution_events, sharing
 from store.search import email_key
 from web.auth import sight_of
-from web.pages.mails import because_of_the_season, mail_view
+from web.pages.mails import PreCheck, because_of_the_season, mail_view
 from web.pages.timeline import Entry, entries, merged
 from web.pages.vocabulary import CALM, DOUBT, LOOKS, SPENT, Look
 from web.problems import not_found
@@ -90,11 +90,15 @@ async def _find(services: Services, who: Principal, code: str) -> _Found:
 
 def _mails(services: Services, found: _Found) -> list[dict[str, Any]]:
     """Newest first."""
-    by_id = {row.id: row for row in found.record.messages}
-    return [_mail(services, found, row, by_id.get(row.waits_for)) for row in reversed(found.record.messages)]
+    pre_checks = {
+        row.id: PreCheck(Status(row.status), found.record.status_at[row.id])
+        for row in found.record.messages
+        if row.kind == Kind.PRE_CHECK
+    }
+    return [_mail(services, found, row, pre_checks.get(row.waits_for)) for row in reversed(found.record.messages)]
 
 
-def _mail(services: Services, found: _Found, row: AnyRow, pre_check: AnyRow | None) -> dict[str, Any]:
+def _mail(services: Services, found: _Found, row: AnyRow, pre_check: PreCheck | None) -> dict[str, Any]:
     now, prefecture = services.clock.now(), found.record.institution.prefecture
     mail = mail_view(row, now, services.timing, prefecture, pre_check, found.record.status_at[row.id])
     if mail["waiting"]:

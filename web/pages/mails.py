@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from core.statuses import CANCELLABLE, Status
 from scheduler.calendar import OutsideCalendar
 from scheduler.explaining import Explainer
 from scheduler.windows import Timing
-from store.reading import AnyRow
+from store.reading import AnyRow, MessageRecord
 from store.reading_views import message_view
 
 _UNSENT = frozenset({Status.HELD, Status.SCHEDULED, Status.DEFERRED})
@@ -19,12 +20,20 @@ RESENDABLE = frozenset({Kind.APPLICATION_COMPLETE, Kind.REJECTION, Kind.EXISTING
 """Kinds for which a form is offered (contract section 4); the command has the last word."""
 
 
+@dataclass(frozen=True, slots=True)
+class PreCheck:
+    """What a guide waits for: where it stands, and since when."""
+
+    status: Status
+    since: datetime
+
+
 def mail_view(
     row: AnyRow,
     now: datetime,
     timing: Timing,
     prefecture: str | None,
-    pre_check: AnyRow | None,
+    pre_check: PreCheck | None,
     status_at: datetime | None = None,
 ) -> dict[str, Any]:
     """A message with its address masked. `because` says why it is due when it is due, for one that has not left.
@@ -55,14 +64,14 @@ def _shown_at(row: AnyRow, status_at: datetime | None) -> Mapping[str, Any]:
     return {"word": "受付", "at": row.created_at}
 
 
-def because(row: AnyRow, timing: Timing, prefecture: str | None, pre_check: AnyRow | None) -> list[str]:
+def because(row: AnyRow, timing: Timing, prefecture: str | None, pre_check: PreCheck | None) -> list[str]:
     """Why a message has its due time, in sentences; what the plan of a new one of its kind would say."""
     kind = Kind(row.kind)
     if row.due_at is None:
         return _of_the_gate(pre_check) if kind is Kind.GUIDE else []
     start = row.created_at
-    if kind is Kind.GUIDE and pre_check is not None and pre_check.sent_at is not None:
-        start = pre_check.sent_at
+    if kind is Kind.GUIDE and pre_check is not None and pre_check.status is Status.SENT:
+        start = pre_check.since
     try:
         plan = timing.explain(kind, start, prefecture)
     except OutsideCalendar:
@@ -71,6 +80,13 @@ def because(row: AnyRow, timing: Timing, prefecture: str | None, pre_check: AnyR
     if plan.due_at != row.due_at:
         lines[-1] = "登録システムによる日時の指定、又は送信時の状況により、予定の日時が変わっています。"
     return lines
+
+
+def pre_check_of(record: MessageRecord) -> PreCheck:
+    """A pre-check as the guide behind it sees it."""
+    status = Status(record.message.status)
+    since = next((event.at for event in record.events if event.status == status), record.message.created_at)
+    return PreCheck(status, since)
 
 
 def because_of_the_season(
@@ -86,8 +102,8 @@ def because_of_the_season(
     return explainer.reminder(planned.detail, row.due_at, prefecture)
 
 
-def _of_the_gate(pre_check: AnyRow | None) -> list[str]:
-    state = "" if pre_check is None else f"（現在：{Status(pre_check.status).label()}）"
+def _of_the_gate(pre_check: PreCheck | None) -> list[str]:
+    state = "" if pre_check is None else f"（現在：{pre_check.status.label()}）"
     return [
         f"G-MIS利用案内メールは、事前確認メールが送信完了となった日の翌営業日以降に送信します{state}。",
         "事前確認メールが不達となった場合は、送信しません。",

@@ -9,12 +9,14 @@ from starlette.responses import RedirectResponse
 
 _NOTICES: Mapping[str, str] = {
     "resent": "再送を受け付けました。新しいメールとして送信します。",
+    "resent-in-vain": "宛先が送信停止となっているため、メールは送信されませんでした。"
+    "再送するには、先に送信停止を解除するか、宛先を訂正してください。",
     "cancelled": "メールを取り消しました。",
     "resolved": "送信結果を確定しました。",
     "requested": "メールアドレスの変更依頼を登録しました。",
     "approved": "メールアドレスの変更依頼を承認しました。",
     "rejected": "メールアドレスの変更依頼を却下しました。",
-    "done": "変更の完了を登録しました。変更後のメールアドレス宛に、ログインIDをお知らせします。",
+    "done": "変更の完了を登録しました。",
     "released": "送信停止を解除しました。",
     "suppressed": "送信停止を登録しました。",
     "followed-up": "連絡の記録を登録しました。",

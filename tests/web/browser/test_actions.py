@@ -16,9 +16,11 @@ from tests.web.browser.world import build
 @pytest.fixture(scope="module", autouse=True)
 def world(served: Served) -> Mapping[str, str]:
     ids = served.run(build(served.api))
-    [complete] = served.run(served.api.publish(served.api.plain_job("application-complete")))
-    served.run(served.api.send(complete["id"]))
-    return {**ids, "complete": complete["id"]}
+    jobs = [served.api.plain_job("application-complete", number) for number in (1, 2)]
+    complete, other = (mail["id"] for mail in served.run(served.api.publish(*jobs)))
+    for message_id in (complete, other):
+        served.run(served.api.send(message_id))
+    return {**ids, "complete": complete, "other": other}
 
 
 def last_audit(served: Served) -> tuple[str, str, dict[str, Any]]:
@@ -56,7 +58,7 @@ def test_the_guide_has_no_button_but_the_way_out(helpdesk: Page, world: Mapping[
 
 def test_the_guide_is_refused_by_the_form_too(helpdesk: Page, world: Mapping[str, str]) -> None:
     """Somebody makes the form that is not offered."""
-    helpdesk.goto(f"/messages/{world['complete']}")
+    helpdesk.goto(f"/messages/{world['other']}")
     helpdesk.evaluate(
         "place => { document.querySelector('form[action$=resend]').action = place; }",
         f"/messages/{world['guide-sent']}/resend",
@@ -131,6 +133,9 @@ def test_a_bounce_is_followed_up_and_leaves_the_list(sign_in: SignIn, served: Se
     row.get_by_text("続けて記録する").click()
     row.get_by_label("郵送").check()
     row.get_by_label("内容（任意）").fill("簡易書留で送付")
+    row.get_by_role("button", name="記録する").click()  # the browser wants a result first
+    assert row.get_by_label("連絡済").evaluate("field => field.matches(':invalid')")
+    row.get_by_label("連絡済").check()
     row.get_by_role("button", name="記録する").click()
     expect(row).to_contain_text("簡易書留で送付")
     page.goto("/undelivered")
