@@ -97,7 +97,8 @@ def _is_refused_for_now(finding: Finding) -> bool:
 
 def _by_specific_code(finding: Finding) -> Reason | None:
     detail = finding.status[2:]
-    return codes.BY_STATUS[detail] if detail in codes.SPECIFIC else None
+    reason = codes.BY_STATUS[detail] if detail in codes.SPECIFIC else None
+    return None if _is_unproven(reason, finding) else reason
 
 
 def _by_words(text: str, finding: Finding) -> Reason | None:
@@ -148,7 +149,13 @@ def _of_exit_status(finding: Finding) -> Reason:
 
 def _by_clear_code(finding: Finding) -> Reason | None:
     detail = finding.status[2:]
-    return None if detail in codes.VAGUE else codes.BY_STATUS.get(detail)
+    reason = None if detail in codes.VAGUE else codes.BY_STATUS.get(detail)
+    return None if _is_unproven(reason, finding) else reason
+
+
+def _is_unproven(reason: Reason | None, finding: Finding) -> bool:
+    """Whether only a 4.x.x code says that mailbox or host is missing: that it could not be found out, mostly."""
+    return reason in _HARD_ALWAYS and finding.status.startswith("4") and finding.command != "MAIL"
 
 
 def _by_code(finding: Finding) -> Reason | None:
@@ -156,6 +163,8 @@ def _by_code(finding: Finding) -> Reason | None:
         return Reason.EXPIRED
     if not replies.is_general(finding.status):
         by_status = codes.BY_STATUS.get(finding.status[2:]) or codes.BY_SUBJECT.get(finding.status[2:3])
+        if _is_unproven(by_status, finding):
+            return Reason.NETWORKERROR if by_status is Reason.HOSTUNKNOWN else Reason.EXPIRED
         if by_status is not None:
             return by_status
     return codes.BY_REPLY.get(finding.smtp_code or 0)

@@ -158,6 +158,55 @@ def test_codes_decide_where_words_are_silent(detail: str, reason: Reason) -> Non
 
 @pytest.mark.parametrize(
     ("status", "reason"),
+    [
+        ("4.1.1", Reason.EXPIRED),
+        ("4.1.3", Reason.EXPIRED),
+        ("4.1.6", Reason.EXPIRED),
+        ("4.1.10", Reason.EXPIRED),
+        ("4.1.2", Reason.NETWORKERROR),
+        ("4.4.4", Reason.NETWORKERROR),
+    ],
+)
+@pytest.mark.parametrize("text", ["", "450 something nobody has seen"])
+def test_a_code_for_now_makes_no_address_bad_by_itself(status: str, reason: Reason, text: str) -> None:
+    said = finding(text, status)
+    assert (reason_of(said), class_of(reason_of(said), said)) == (reason, BounceClass.SOFT)
+
+
+def test_words_go_before_a_code_for_now() -> None:
+    assert reason_of(finding("450 4.1.1 User unknown", "4.1.1", 450)) is Reason.USERUNKNOWN
+    said = finding("", "4.1.1", 450)
+    said.context = "The mailbox is full."
+    assert reason_of(said) is Reason.MAILBOXFULL
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "450 4.1.1 <a@b.example>: Recipient address rejected: unverified address: Address verification in progress",
+        "450 4.1.1 <a@b.example>: Recipient address rejected: unverified address: connect to mx: Connection refused",
+        "450 4.1.1 <a@b.example>: Recipient address rejected: unverified address: host mx said: 450 user unknown",
+    ],
+)
+def test_an_address_that_could_not_be_verified_is_not_bad(text: str) -> None:
+    said = finding(text, "4.1.1", 450, "RCPT")
+    assert (reason_of(said), class_of(reason_of(said), said)) == (Reason.EXPIRED, BounceClass.SOFT)
+
+
+def test_an_address_that_was_verified_as_missing_is_bad() -> None:
+    text = "550 5.1.1 <a@b.example>: Recipient address rejected: undeliverable address: host mx said: 550 User unknown"
+    assert reason_of(finding(text, "5.1.1", 550, "RCPT")) is Reason.USERUNKNOWN
+
+
+@pytest.mark.parametrize("whose", ["IP address", "DKIM domain", "SPF domain [g-mis.net 36]", "IP Netblock"])
+@pytest.mark.parametrize("what", ["email", "unsolicited email", "unsolicited mail"])
+def test_gmail_s_rates_are_rates_by_whatever_they_are_counted(whose: str, what: str) -> None:
+    text = f"421-4.7.28 Gmail has detected an unusual rate of {what} originating from your {whose}."
+    assert reason_of(finding(text, "4.7.28", 421, "DATA")) is Reason.RATELIMITED
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
     [("5.1.1", Reason.USERUNKNOWN), ("5.0.0", Reason.VIRUSDETECTED), ("5.3.0", Reason.VIRUSDETECTED)],
 )
 def test_a_clear_code_goes_before_the_words_around_it(status: str, reason: Reason) -> None:
