@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 
-_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+# Not the dates of Japanese eras (R5.4.1), versions, postal codes (〒500-8384), telephone numbers or counted things.
+# What may not stand before is asked behind the first digit, which is looked for fastest.
+_STATUS = re.compile(
+    r"([245](?<![\d.RrHhSsVv].)(?<![Vv]er.)(?<![Vv]er[. ].)(?<![Vv]er\. .)(?<!令和.)(?<!平成.)"
+    r"\.\d{1,3}\.\d{1,3})(?![\d.]*\d)"
+)
+_COUNTED = r"byte|second|hour|day|min|kb|mb|番(?!号)|号室|室|床|名(?!前)|円|件(?!名)|階"
 _REPLY = re.compile(
-    r"(?<![\w.@-])([45][0-5]\d)(?=[\s\-:;,#'\"(]|$)(?!\s?(?:byte|second|hour|day|min|kb|mb))", re.IGNORECASE
+    r"([45](?<![\w.@〒-].)(?<!〒 .)[0-5]\d)(?=[\s\-:;,#'\"(]|$)"
+    rf"(?!\s?(?:{_COUNTED})|-\d{{4}}(?!\d)|[ -]\d{{2,4}}-\d)",
+    re.IGNORECASE,
 )
 _STAGES = (
     # What an MTA says of the moment it was refused, and the command that was then being answered.

@@ -170,6 +170,14 @@ def test_typed_addresses(value: str, address: str) -> None:
         ("host 192.0.2.55 said 5.0.0 then 5.2.2", "5.2.2", None),
         ("550 bytes in 450 seconds", "", None),
         ("Exim 4.5.1.2", "", None),
+        ("5.2.2: 552", "5.2.2", 552),
+        ("エラー5.1.1（550）", "5.1.1", None),
+        ("〒500-8384 岐阜市、〒 550 大阪", "", None),
+        ("TEL 0555-550 内線 452番、550-1234", "", None),
+        ("450 床、550 名、500円、452号室", "", None),
+        ("R5.4.1 改定、令和5.4.1、Ver. 4.2.1", "", None),
+        ("550 名前がありません", "", 550),
+        ("550 件名が空です", "", 550),
     ],
 )
 def test_codes_in_running_text(text: str, status: str, code: int | None) -> None:
