@@ -1,13 +1,13 @@
 """RFC 3464 reports and their internationalised form (RFC 6533): the machine-readable part.
 
-Tolerant of what is met: fields without blank lines between recipients, blocks in the wrong order, white space
-before the colon, the part labelled as text, and fields standing in the human-readable text.
+Tolerant of what is met: fields without blank lines between recipients or with blank lines inside one, blocks in the
+wrong order, white space before the colon, the part labelled as text, and fields standing in the human-readable text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bounce_handler.parsing import addresses, replies
 from bounce_handler.parsing.findings import Finding
@@ -22,6 +22,8 @@ _FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]{2,40})[ \t]*:[ \t]*(.*(?:\n[ \t]+\S
 _BLANK = re.compile(r"\n[ \t]*\n")
 _FINAL = "final-recipient"
 _RECIPIENTS = ("original-recipient", _FINAL, "x-actual-recipient")
+_OF_RECIPIENTS = frozenset({"action", "status", "diagnostic-code", "remote-mta"})
+_GRAVITY: dict[Action | None, int] = {Action.FAILED: 2, Action.DELAYED: 1}
 _ACTIONS = {
     "failed": Action.FAILED,
     "failure": Action.FAILED,
@@ -41,17 +43,17 @@ Fields = dict[str, str]
 
 
 def read(text: str) -> list[Finding]:
-    """The recipients of a delivery-status body, in order."""
+    """The recipients of a delivery-status body, or of several one after the other, in order."""
     message: Fields = {}
     findings: list[Finding] = []
-    for group in _groups(text):
-        if any(name in group for name in _RECIPIENTS):
+    for group in _joined(_groups(text)):
+        if _names_recipient(group):
             findings.append(_finding(group, message))
         else:
             message.update(group)
         if len(findings) >= MAX_RECIPIENTS:
             break
-    return [finding for finding in findings if finding.address.rpartition("@")[0]]
+    return _one_each(finding for finding in findings if finding.address.rpartition("@")[0])
 
 
 def fields(text: str) -> Fields:
@@ -74,6 +76,41 @@ def _groups(text: str) -> Iterator[Fields]:
             group.setdefault(key, value.strip())
         if group:
             yield group
+
+
+def _joined(groups: Iterable[Fields]) -> Iterator[Fields]:
+    """The groups, each recipient's with those of its fields that a blank line parts from it."""
+    last: Fields = {}
+    for group in groups:
+        if _continues(last, group):
+            last |= group
+            continue
+        if last:
+            yield last
+        last = group
+    if last:
+        yield last
+
+
+def _continues(last: Fields, group: Fields) -> bool:
+    """Whether the later group has no recipient of its own, and says what is not yet said of the earlier one's."""
+    if not _names_recipient(last) or _names_recipient(group):
+        return False
+    return not _OF_RECIPIENTS.isdisjoint(group) and last.keys().isdisjoint(group)
+
+
+def _names_recipient(group: Fields) -> bool:
+    return any(name in group for name in _RECIPIENTS)
+
+
+def _one_each(findings: Iterable[Finding]) -> list[Finding]:
+    """Of each address the gravest that is said of it: some reports tell of a delay and its end."""
+    found: dict[str, Finding] = {}
+    for finding in findings:
+        earlier = found.setdefault(finding.address.lower(), finding)
+        if _GRAVITY.get(finding.action, 0) > _GRAVITY.get(earlier.action, 0):
+            found[finding.address.lower()] = finding
+    return list(found.values())
 
 
 def _finding(group: Fields, message: Fields) -> Finding:

@@ -66,6 +66,52 @@ def test_an_unreadable_original_recipient_is_passed_over() -> None:
     assert one("Original-Recipient: rfc822;", RECIPIENT).address == "soumu@example.jp"
 
 
+FIELDS = ("Action: failed", "Status: 5.1.1", "Diagnostic-Code: smtp; 550 5.1.1 User unknown")
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_a_blank_line_inside_a_recipient_s_group_parts_nothing(cut: int) -> None:
+    found = one(RECIPIENT, *FIELDS[:cut], "", *FIELDS[cut:])
+    assert (found.action, found.status, found.smtp_code) == (Action.FAILED, "5.1.1", 550)
+
+
+def test_blank_lines_between_all_fields_part_nothing() -> None:
+    found = one("\n \n".join((RECIPIENT, *FIELDS)), "", "Final-Log-ID: x")
+    assert (found.action, found.status, found.smtp_code) == (Action.FAILED, "5.1.1", 550)
+
+
+def test_what_is_said_of_one_recipient_is_not_said_of_another() -> None:
+    groups = (
+        RECIPIENT,
+        "",
+        *FIELDS,
+        "",
+        "Final-Recipient: rfc822; b@example.jp",
+        "",
+        "Action: delayed",
+        "Status: 4.4.1",
+    )
+    found = delivery_status.read("\n".join(groups))
+    assert [(each.address, each.action) for each in found] == [
+        ("soumu@example.jp", Action.FAILED),
+        ("b@example.jp", Action.DELAYED),
+    ]
+
+
+def test_fields_of_the_message_are_no_recipient_s() -> None:
+    assert one(RECIPIENT, "Action: failed", "Status: 5.1.1", "", "Reporting-MTA: dns; b.example").host == ""
+
+
+@pytest.mark.parametrize("order", [("delayed", "failed"), ("failed", "delayed"), ("delivered", "failed")])
+def test_of_one_recipient_the_gravest_counts(order: tuple[str, str]) -> None:
+    groups = [
+        f"Final-Recipient: rfc822; {name}@example.jp\nAction: {action}"
+        for name, action in zip("aA", order, strict=True)
+    ]
+    (found,) = delivery_status.read("\n\n".join(groups))
+    assert found.action is Action.FAILED
+
+
 def test_recipients_without_an_address_are_none() -> None:
     assert delivery_status.read("Final-Recipient: rfc822; @mx.example.org\nAction: failed\n") == []
 
