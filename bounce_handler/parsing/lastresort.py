@@ -95,8 +95,8 @@ def bare_names(mail: Mail) -> list[Finding]:
 
 
 def sole_address(mail: Mail) -> list[Finding]:
-    """The one address that a robot's notice of failure mentions, desks that help aside."""
-    if not mail.is_from_robot:
+    """The one address that a notice mentions, desks that help aside: a robot's, or one that quotes a refusal."""
+    if not (mail.is_from_robot or mail.quotes_refusal):
         return []
     mentioned = addresses.find(mail.notice[: notices.MAX_NOTICE])
     found = [a for a in mentioned if a.lower() not in mail.own_addresses and not a.lower().startswith(_DESKS)]
@@ -126,9 +126,7 @@ def quoted(mail: Mail) -> Mail | None:
 
 
 def enclosed(mail: Mail) -> Mail | None:
-    """The report that a bare wrapper encloses. A mail with words of its own is a report on what it encloses."""
-    if mail.body.strip():
-        return None
+    """The report that a wrapper encloses, with or without a preface."""
     enclosing = next((part for part in mail.parts if part.type == "message/rfc822"), None)
     inner = enclosing.children[0] if enclosing and enclosing.children else None
     return Mail(inner) if inner and inner.type == "multipart/report" else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from bounce_handler.parsing import addresses, delivery_status, mime, original
+from bounce_handler.parsing import addresses, delivery_status, mime, original, replies, statements
 from bounce_handler.parsing.lazy import Lazy
-from bounce_handler.parsing.wording import DELAYS, FAILED, FAILURES, ROBOTS
+from bounce_handler.parsing.wording import FAILED, FAILURES, ROBOTS
 
 _RETURNED = frozenset(
     {
@@ -21,10 +21,15 @@ _RETURNED = frozenset(
 )
 _HIDDEN = re.compile(r"<(?:style|script|head)\b[^<]*+(?:<(?!/(?:style|script|head)\b)[^<]*+)*+", re.IGNORECASE)
 _BREAK = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d)\b[^<>]{0,500}>", re.IGNORECASE)
+_PARAGRAPH = re.compile(r"\n[ \t>]*\n")
+_WRAP = re.compile(r"(?<=[^\x00-\x7f]) (?=[^\x00-\x7f])")
 _TAG = re.compile(r"<(?![\w.+-]{1,64}@)[^<>]{0,2000}>")
 
 MAX_WORDS = 8 * 1024
 """Characters of a notice that are searched for what kind of mail it is."""
+MAX_SUBJECT = 1000
+MAX_QUOTING = 32 * 1024
+"""Characters of a notice in which a refusal is looked for."""
 
 
 class Mail:
@@ -62,11 +67,9 @@ class Mail:
 
     @Lazy
     def status_text(self) -> str | None:
-        """The delivery-status part's text, or None when the mail has none."""
-        for part in self.parts:
-            if part.type in delivery_status.TYPES:
-                return part.text
-        return None
+        """The text of the delivery-status part, or of all where there are several; None when the mail has none."""
+        texts = [part.text for part in self.parts if part.type in delivery_status.TYPES]
+        return "\n\n".join(texts)[: mime.MAX_TEXT] if texts else None
 
     @Lazy
     def body(self) -> str:
@@ -92,6 +95,12 @@ class Mail:
         return f"{self.subject} " + " ".join(self.notice[:MAX_WORDS].lower().split())
 
     @Lazy
+    def sentences(self) -> str:
+        """Subject and start of the notice, lower case: a line each paragraph, without the line breaks in Japanese."""
+        paragraphs = [self.subject[:MAX_SUBJECT], *_PARAGRAPH.split(self.notice[:MAX_WORDS].lower())]
+        return "\n".join(_WRAP.sub("", " ".join(text.split())) for text in paragraphs)
+
+    @Lazy
     def _halves(self) -> tuple[str, str]:
         return original.split(self.body)
 
@@ -106,22 +115,56 @@ class Mail:
         return self._halves[1]
 
     @Lazy
+    def encloses_original(self) -> bool:
+        """Whether the returned message is a part of its own, which answers do not make of what they quote."""
+        return any(part.type in _RETURNED for part in self.parts)
+
+    @Lazy
+    def submitted(self) -> str:
+        """The Auto-Submitted field in lower case (RFC 3834 section 5)."""
+        return self.headers.get("auto-submitted").lower()
+
+    @Lazy
     def is_automatic(self) -> bool:
         """Whether a machine that reports may have written it: by sender, envelope, subject or header."""
-        return (
-            self.is_from_robot
-            or self.headers.get("return-path") in ("<>", "<MAILER-DAEMON>")
-            or "x-failed-recipients" in self.headers
-            or ("x-mlserver" in self.headers and "-admin@" in self.sender)
-            or self.root.type == "multipart/report"
-            or (any(map(self.subject.__contains__, FAILURES)) and not self._continues_a_thread)
-        )
+        return self.is_from_machine or self.has_null_path or self.is_titled_as_report
+
+    @Lazy
+    def is_from_machine(self) -> bool:
+        """Whether a mail system wrote it, by its sender or by what only mail systems write."""
+        return self.is_from_robot or self.names_failed_recipients or self.root.type == "multipart/report"
+
+    @Lazy
+    def has_null_path(self) -> bool:
+        """Whether nobody is to be told if it fails: reports are sent so, and auto-replies (RFC 3834 section 3.3)."""
+        return self.headers.get("return-path") in ("<>", "<MAILER-DAEMON>")
+
+    @Lazy
+    def names_failed_recipients(self) -> bool:
+        """Whether its header tells of a failure: Exim's X-Failed-Recipients, fml's X-MLServer."""
+        refused_by_list = "x-mlserver" in self.headers and "-admin@" in self.sender
+        return refused_by_list or "x-failed-recipients" in self.headers
+
+    @Lazy
+    def has_subject_of_failure(self) -> bool:
+        """Whether the subject has words of the subjects of reports."""
+        return any(map(self.subject.__contains__, FAILURES))
+
+    @property
+    def is_titled_as_report(self) -> bool:
+        """Whether it has such a subject, and not from a report that it answers."""
+        return self.has_subject_of_failure and not self._continues_a_thread
 
     @property
     def _continues_a_thread(self) -> bool:
         """Whether a person may be answering a report, and so has its subject; passing it on is another thing."""
         answers = "in-reply-to" in self.headers or "references" in self.headers
-        return answers and not self.subject.startswith(("fwd:", "fw:"))
+        return answers and not self.is_forwarded
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether somebody passes on what he got."""
+        return self.subject.startswith(("fwd:", "fw:"))
 
     @Lazy
     def speaks_of_failure(self) -> bool:
@@ -129,9 +172,25 @@ class Mail:
         return any(map(self.words.__contains__, FAILED))
 
     @Lazy
+    def quotes_refusal(self) -> bool:
+        """Whether the notice quotes a 4xx or 5xx reply or status code."""
+        text = self.notice[:MAX_QUOTING]
+        return replies.smtp_code(text) is not None or replies.status(text)[:1] in ("4", "5")
+
+    @Lazy
+    def tells_of_failure(self) -> bool:
+        """Whether it says in a sentence that a mail failed."""
+        return statements.tells_of_failure(self.sentences)
+
+    @Lazy
+    def is_given_up(self) -> bool:
+        """Whether it says that the message is tried no more."""
+        return statements.tells_of_the_end(self.sentences)
+
+    @Lazy
     def is_delay(self) -> bool:
-        """Whether it says that the message is still being tried."""
-        return any(map(self.words.__contains__, DELAYS))
+        """Whether it says that the message is still being tried, and not that this is over."""
+        return statements.tells_of_delay(self.sentences) and not self.is_given_up
 
 
 def _plain(html: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from bounce_handler.parsing import addresses, original, replies
 from bounce_handler.parsing.findings import Finding
 from bounce_handler.parsing.mail import Mail
-from bounce_handler.parsing.openings import OPENINGS
+from bounce_handler.parsing.openings import NEUTRAL, OPENINGS
 from bounce_handler.parsing.phrase_index import PhraseIndex
 
 MAX_NOTICE = 32 * 1024
@@ -35,6 +35,7 @@ _GENERATED = re.compile(
 )
 _SENDER = re.compile(rf"\bmail from <?{addresses.PATTERN}", re.IGNORECASE)
 _INDEX = PhraseIndex(OPENINGS)
+_FAILING = frozenset(number for number, phrase in enumerate(OPENINGS) if phrase not in NEUTRAL)
 _CLOSING = ">)]\"':;, \t"
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _WORD = re.compile(r"[^\W\d_]{2}")
@@ -48,6 +49,11 @@ def read(mail: Mail) -> list[Finding]:
     return next((found for text in texts if (found := _after(text, mail.own_addresses))), [])
 
 
+def opens(mail: Mail) -> bool:
+    """Whether the notice has an opening that says of itself that something failed."""
+    return not _FAILING.isdisjoint(_INDEX.matches(_flat(mail)))
+
+
 def below_opening(mail: Mail) -> str:
     """The lines after the first opening of the notice; an empty string where it has none."""
     return next(_texts_after_openings(mail), "").partition("\n")[2]
@@ -55,10 +61,14 @@ def below_opening(mail: Mail) -> str:
 
 def _texts_after_openings(mail: Mail) -> Iterator[str]:
     text = mail.notice[:MAX_NOTICE]
-    flat = original.same_length_lower(text).replace("\n", " ")
+    flat = _flat(mail)
     for number in _INDEX.matches(flat):
         phrase = OPENINGS[number]
         yield text[flat.find(phrase) + len(phrase) :]
+
+
+def _flat(mail: Mail) -> str:
+    return original.same_length_lower(mail.notice[:MAX_NOTICE]).replace("\n", " ")
 
 
 def on_lines(text: str, own: frozenset[str]) -> list[Finding]:

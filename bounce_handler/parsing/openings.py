@@ -170,3 +170,34 @@ OPENINGS: tuple[str, ...] = (
     "邮件无法发送到您指定的地址",
     "无法投递",
 )
+
+NEUTRAL = frozenset(
+    {
+        "delivery to these recipients",
+        "the following addresses had",
+        "the following address had",
+        "have delivery notifications",
+        "the following list of recipients",
+        "attempting to deliver your message to",
+        "addressed to email address",
+        "originally addressed to",
+        "the following message to",
+        "your message to",
+        "your mail to",
+        "your email to",
+        "your e-mail to",
+        "the message to",
+        "message to the following address",
+        "以下の宛先へのメール",
+        "以下の宛先にメールを",
+        "以下の宛先に",
+        "以下のアドレスに",
+        "次の宛先に",
+        "次のアドレスに",
+        "次の受信者",
+        "下記の宛先",
+        "下記のアドレス",
+        "下記のメールアドレス",
+    },
+)
+"""Openings that say what a mail is about, and not of themselves that it failed."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from bounce_handler.parsing import (
     context,
     delivery_status,
+    evidence,
     feedback,
     lastresort,
     mime,
@@ -37,6 +38,8 @@ _IN_WORDS: tuple[Callable[[Mail], list[Finding]], ...] = (
     lastresort.fields_in_text,
     notices.read,
     transcripts.read,
+)
+_AT_LAST: tuple[Callable[[Mail], list[Finding]], ...] = (
     lastresort.labelled,
     lastresort.failed_recipients_header,
     lastresort.mailing_list,
@@ -46,6 +49,9 @@ _IN_WORDS: tuple[Callable[[Mail], list[Finding]], ...] = (
     lastresort.sole_address,
 )
 """The readers of plain text, the most trustworthy first."""
+
+_READERS = (*_IN_WORDS, *_AT_LAST)
+"""Both: the later ones take addresses wherever they stand, which is too much where another report is passed on."""
 
 
 def parse(raw: bytes) -> ParsedReport:
@@ -64,7 +70,7 @@ def parse(raw: bytes) -> ParsedReport:
 def read(raw: bytes) -> ParsedReport:
     """What the mail reports."""
     mail = Mail(mime.read(raw))
-    return _judge(mail) or _passed_on(mail) or _guessed(mail) or _answer(mail, ReportType.OTHER, [])
+    return _judge(mail) or _passed_on(mail) or _guessed(mail) or _answered(mail)
 
 
 def _judge(mail: Mail) -> ParsedReport | None:
@@ -73,18 +79,17 @@ def _judge(mail: Mail) -> ParsedReport | None:
         complaints = feedback.read(mail)
         return _answer(mail, ReportType.OTHER if complaints is None else ReportType.COMPLAINT, complaints or [])
     found = ses.read(mail) or _in_fields(mail) or replying.refused_by_receipt(mail)
-    if _only_answers(mail, found):
+    if replying.poses_as_report(mail, found) if found else _only_answers(mail):
         return _answer(mail, ReportType.AUTO_REPLY, replying.replier(mail))
-    if not found and mail.is_automatic:
-        found = in_words(mail)
+    found = found or in_words(mail)
     return _answer(mail, _type(found), found) if found else None
 
 
-def _only_answers(mail: Mail, found: list[Finding]) -> bool:
-    """Challenges pose as failure reports; receipts and vacations report nothing."""
-    if found:
-        return replying.is_challenge(mail)
-    return replying.is_receipt(mail) or replying.is_reply(mail) or replying.is_challenge(mail)
+def _only_answers(mail: Mail) -> bool:
+    """Receipts, challenges and vacations report nothing of delivery."""
+    if replying.is_receipt(mail) or replying.is_challenge(mail):
+        return True
+    return replying.is_marked(mail) and not evidence.reports(mail)
 
 
 def _in_fields(mail: Mail) -> list[Finding]:
@@ -95,20 +100,26 @@ def _in_fields(mail: Mail) -> list[Finding]:
 
 
 def in_words(mail: Mail) -> list[Finding]:
-    """The recipients by what the text says; none where it says nothing of failure."""
-    if not mail.speaks_of_failure:
+    """The recipients by what the text says; none where it reports nothing."""
+    if not evidence.reports(mail):
         return []
-    return _told(mail, next((found for reader in _IN_WORDS if (found := reader(mail))), []))
+    readers = _IN_WORDS if lastresort.enclosed(mail) else _READERS
+    return _told(mail, next((found for reader in readers if (found := reader(mail))), []))
 
 
 def _told(mail: Mail, found: list[Finding]) -> list[Finding]:
     """The findings with what the notice says of the mail as a whole."""
-    action = Action.DELAYED if mail.is_delay else Action.FAILED
-    for finding in found:
-        finding.action = finding.action or action
     if len(found) == 1:
         context.widen(found[0], mail.notice)
+    for finding in found:
+        finding.action = finding.action or _action(mail, finding)
     return found
+
+
+def _action(mail: Mail, finding: Finding) -> Action:
+    """A refusal for good is none of the tries that a notice of delay speaks of."""
+    refused = finding.status.startswith("5") or (finding.smtp_code or 0) >= 500
+    return Action.DELAYED if mail.is_delay and not refused else Action.FAILED
 
 
 def _passed_on(mail: Mail) -> ParsedReport | None:
@@ -119,8 +130,15 @@ def _passed_on(mail: Mail) -> ParsedReport | None:
 
 def _guessed(mail: Mail) -> ParsedReport | None:
     """A failure that names nobody is the addressee's of the message it returns."""
-    found = lastresort.addressee(mail) if mail.is_automatic and mail.speaks_of_failure else []
+    found = lastresort.addressee(mail) if evidence.reports(mail) else []
     return _answer(mail, _type(_told(mail, found)), found) if found else None
+
+
+def _answered(mail: Mail) -> ParsedReport:
+    """A mail that reports nothing: an auto-reply without marks, or any mail."""
+    if replying.is_unmarked(mail):
+        return _answer(mail, ReportType.AUTO_REPLY, replying.replier(mail))
+    return _answer(mail, ReportType.OTHER, [])
 
 
 def _answer(mail: Mail, kind: ReportType, found: list[Finding]) -> ParsedReport:

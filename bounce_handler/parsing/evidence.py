@@ -1,0 +1,64 @@
+"""Whether a mail without machine-readable fields reports on delivery: asked before any address in it is believed.
+
+Auto-replies, notices of maintenance and persons write of errors and name addresses too. How much a mail must show
+depends on who wrote it: little from a mail system, more from one that only has the null path, which auto-replies use as
+well, and most from one that is marked as an auto-reply.
+"""
+
+from __future__ import annotations
+
+from bounce_handler.parsing import notices, replying, statements
+from bounce_handler.parsing.mail import Mail
+from bounce_handler.parsing.wording import PERSONAL
+
+
+def reports(mail: Mail) -> bool:
+    """Whether it is a report of failure or delay."""
+    if mail.names_failed_recipients:
+        return True
+    if _is_settled(mail):
+        return False
+    if replying.is_marked(mail):
+        return _despite_its_marks(mail)
+    if mail.is_from_machine:
+        return _tells(mail) or (mail.speaks_of_failure and (mail.has_subject_of_failure or _returns(mail)))
+    if mail.has_null_path:
+        return _tells(mail) or mail.has_subject_of_failure or mail.encloses_original
+    return _despite_its_sender(mail)
+
+
+def _is_settled(mail: Mail) -> bool:
+    """Whether it says that the message arrived, or waits for somebody's decision, and is neither refused nor tried."""
+    if mail.quotes_refusal or mail.is_delay:
+        return False
+    if statements.tells_of_holding(mail.sentences):
+        return not (mail.has_subject_of_failure and _states(mail))
+    return not _states(mail) and statements.tells_of_arrival(mail.sentences)
+
+
+def _despite_its_marks(mail: Mail) -> bool:
+    """RFC 3834's `auto-replied` is what some mail systems write into their reports too."""
+    if mail.is_from_machine:
+        return _tells(mail) or mail.has_subject_of_failure or mail.encloses_original
+    return mail.quotes_refusal and _states(mail)
+
+
+def _despite_its_sender(mail: Mail) -> bool:
+    """Gateways write under any name, and persons write of failures."""
+    if mail.quotes_refusal:
+        return mail.is_titled_as_report or (mail.submitted.startswith("auto-") and _states(mail))
+    told = mail.is_titled_as_report and not mail.is_forwarded and (_states(mail) or mail.is_delay)
+    return told and not any(map(mail.words.__contains__, PERSONAL))
+
+
+def _tells(mail: Mail) -> bool:
+    return mail.quotes_refusal or _states(mail) or mail.is_delay or mail.is_given_up
+
+
+def _states(mail: Mail) -> bool:
+    return mail.tells_of_failure or notices.opens(mail)
+
+
+def _returns(mail: Mail) -> bool:
+    """Whether it returns the original; answers quote it too."""
+    return bool(mail.returned) and (mail.encloses_original or not mail.subject.startswith("re:"))

@@ -1,0 +1,262 @@
+"""Sentences that say what became of a mail: it failed, it is still tried, it is given up, it arrived, it is held.
+
+Asked of `Mail.sentences`. English is looked for by phrases mostly; Japanese, which says the same with a dozen verbs in
+as many forms, by patterns that the end of a sentence bounds.
+"""
+
+from __future__ import annotations
+
+import re
+
+_FAILED = (
+    "not be delivered",
+    "n't be delivered",
+    "cannot deliver",
+    "can not deliver",
+    "could not deliver",
+    "couldn't deliver",
+    "was not delivered",
+    "wasn't delivered",
+    "were not delivered",
+    "has not been delivered",
+    "have not been delivered",
+    "not able to deliver",
+    "wasn't able to deliver",
+    "unable to deliver",
+    "failed to deliver",
+    "failed to be delivered",
+    "is undeliverable",
+    "was undeliverable",
+    "undeliverable mail",
+    "undeliverable message",
+    "delivery failed",
+    "delivery has failed",
+    "delivery failure",
+    "could not be sent",
+    "could not be transmitted",
+    "could not be forwarded",
+    "was returned to sender",
+    "returned to the sender",
+    "message was rejected",
+    "message has been rejected",
+    "mail was rejected",
+    "mail has been rejected",
+    "message was refused",
+    "message was blocked",
+    "message has been blocked",
+    "message bounced",
+    "has bounced",
+    "rejected your message",
+    "rejected your mail",
+    "rejected the message",
+    "permanent error",
+    "permanent failure",
+    "fatal error",
+    "failed permanently",
+    "user unknown",
+    "unknown user",
+    "no such user",
+    "mailbox full",
+    "mailbox is full",
+    "user not known",
+    "over quota",
+    "over disk quota",
+    "quota exceeded",
+    "exceeded quota",
+    "domain does not exist",
+    "unknown host",
+    "undeliverable address",
+    "invalid final delivery",
+    "delivery problem",
+    "attempting to deliver",
+    "automatically rejected",
+    "considered unsolicited",
+)
+_DELIVER = r"(?:送信|配信|配送|配達|送達|転送|伝送|お届け)"
+_COULD_NOT = r"(?:でき|出来)(?:ませんでした|なかった(?!場合|とき|時)|ず|ていません|ておりません)"
+_MAIL_RETURNED = (
+    r"(?:メール|メッセージ)[^。\n]{0,20}(?:返送|差し戻し|差戻し)"
+    r"(?:し(?:ました|ます)|いたし|致し|させていただ|され(?:ました|ています))"
+)
+_WHOM = r"(?:宛先|あて先|送信先|受信者|ユーザー?|(?:メール|電子メール)?[ ]?アドレス|グループ)"
+_FAILED_JAPANESE = re.compile(
+    rf"{_DELIVER}(?:する|し|を行う|処理)?(?:こと|事)?[がはもをに]?{_COULD_NOT}"
+    rf"|{_DELIVER}(?:処理)?[がはもに]?(?:失敗(?:し(?!た(?:場合|とき|時))|いたし|致し|とな)|不能)"
+    rf"|{_DELIVER}[がは]?され(?:ませんでした|なかった|ず|ていません|ておりません)"
+    rf"|届(?:きませんでした|かなかった|かず|け(?:ること|る事)?[がはも]?(?:られ|でき|出来)(?:ませんでした|なかった|ず))"
+    rf"|(?:以下|次|下記)の{_WHOM}[^。\n]{{0,40}}{_DELIVER}[^。\n]{{0,12}}(?:でき|出来)(?:ません|ない)"
+    rf"|{_WHOM}[がはに]?(?:不明(?:の|で|と)|存在し(?:ません|ない|なかった)|見つか(?:りません|らな))"
+    rf"|{_MAIL_RETURNED}"
+)
+
+_DELAYED = (
+    "not yet been delivered",
+    "not been delivered yet",
+    "not be delivered yet",
+    "not yet be delivered",
+    "not delivered yet",
+    "not yet been reached",
+    "not yet been sent",
+    "has been delayed",
+    "have been delayed",
+    "is delayed",
+    "message delayed",
+    "delayed mail",
+    "delivery delayed",
+    "delivery delay",
+    "(delay)",
+    "notification: delayed",
+    "warning message only",
+    "this is a warning only",
+    "this is only a warning",
+    "this is just a warning",
+    "only a temporary failure report",
+    "do not need to resend",
+    "don't need to resend",
+    "no need to resend",
+    "still being retried",
+    "still trying",
+    "still in the queue",
+    "still queued",
+    "remains in the queue",
+    "remains in queue",
+    "remains queued",
+    "will be retried",
+    "will be tried again",
+    "will be attempted again",
+    "will retry",
+    "will try again",
+    "will try to deliver",
+    "will try to send",
+    "will keep trying",
+    "will keep retrying",
+    "will continue trying",
+    "will continue to try",
+    "will continue to attempt",
+    "will continue to retry",
+    "will continue to be made",
+    "will continue attempting",
+    "keeps retrying",
+    "keeps trying",
+    "keep retrying",
+    "continues to retry",
+    "continues to try",
+    "retry continues",
+    "retries continue",
+    "retrying for",
+    "retrying until",
+    "being retried",
+    "delivery attempts will continue",
+    "attempts to deliver the message will continue",
+    "could not send mail for past",
+    "could not send message for past",
+    "temporary problem delivering",
+    "has been deferred",
+    "is deferred",
+    "was deferred",
+)
+_RETRY = r"(?:再送信?|再配信|再配送|再試行|リトライ)"
+_GOES_ON = r"(?:ます|てい(?!ただ)|ており|てまいり)(?!か|よう|と)"
+_DELAYED_JAPANESE = re.compile(
+    rf"{_RETRY}(?:の試行)?[をは]?(?:試み|行い|続け|継続し|繰り返し|実施し|いたし|し){_GOES_ON}"
+    rf"|{_DELIVER}(?:の試行)?[をは]?(?:試み|続け|継続し|繰り返し){_GOES_ON}"
+    rf"|(?:{_RETRY}|{_DELIVER})(?:の試行)?[がはを]?(?:継続|続行)(?:し|され|中)"
+    rf"|{_RETRY}(?:中|(?:が行わ|さ)れます(?!か|よう|と))"
+    rf"|引き続き[^。\n]{{0,12}}(?:{_RETRY}|{_DELIVER})[をし]"
+    rf"|{_DELIVER}[^。\n]{{0,12}}(?:遅延(?:し|が|の|に|通|中)|遅れ(?:て|が|まし))|{_DELIVER}遅延"
+    rf"|(?:まだ|未だ)[^。\n]{{0,12}}{_DELIVER}[^。\n]{{0,10}}(?:ません|ない|ず)"
+    rf"|再度?の?送信?[^。\n]{{0,8}}必要は(?:ありません|ございません|ない|なく)"
+    rf"|一時的に[^。\n]{{0,12}}{_DELIVER}[^。\n]{{0,8}}(?:でき|出来)(?:ない|ません|ていない|ていません)"
+    r"|警告のみ"
+)
+
+_GIVEN_UP = re.compile(
+    r"permanent (?:error|failure|fatal)|(?:failed|rejected) permanently|permanently (?:failed|rejected|undeliv)"
+    r"|(?:given|gave|giving) up\b|(?:has|have) (?:finally|now) failed|no (?:further|more) (?:delivery )?attempt"
+    r"|(?:message|mail|it|is|and) (?:is|was|has|have|been|now|being)(?: been| now| being)* returned\b"
+    r"|returned to (?:the |its )?sender|returned mail|returning message"
+    r"|(?:will|would)(?: not|n't| no longer| never) be (?:re-?tried|tried|attempted|re-?sent|delivered)"
+    r"|be retried (?:no|any) (?:more|longer)|(?:not|n't|no longer) (?:retry|try again|keep trying|be retrying)"
+    r"|continue no (?:longer|more)|stopped (?:re)?trying|(?:deleted|removed) from (?:the )?queue"
+    r"|(?:retry|delivery) (?:timeout|time|limit|count) (?:exceeded|expired)|(?:message|mail) (?:has )?expired"
+    r"|delayed [^.。\n]{0,60}\b(?:has|have|been|now)(?: now| been| finally)* (?:failed|returned)\b"
+)
+_GIVEN_UP_JAPANESE = re.compile(
+    rf"最終的に[^。\n]{{0,30}}(?:ませんでした|なかった|失敗し|断念|不達)"
+    rf"|(?:{_RETRY}|{_DELIVER})[^。\n]{{0,10}}(?:断念|中止|打ち?切|あきらめ|諦め|終了)(?:り|し|いたし|致し|とし)?(?:ました|ます|た|ており)"
+    rf"|{_RETRY}(?:の試行)?[をはも]?(?:され|いたし|致し|し|行い|行われ|行なわれ|行ない)ません"
+    rf"|(?:{_RETRY}|{_DELIVER}|保持)の?(?:期限|回数|上限|期間)[^。\n]{{0,6}}(?:超え|超過|切れ|過ぎ|経過し|達し)"
+    rf"|{_MAIL_RETURNED}|(?:恒久的|永続的|永久的)な?(?:エラー|失敗|障害)"
+    rf"|(?:遅延|遅れ)[^。\n]{{0,20}}(?:ました|いた|した)が[^。\n]{{0,60}}(?:ませんでした|なかった|失敗しました)"
+)
+_SENTENCE_END = re.compile(r"[.!?。！？](?=\s|$|[^\x00-\x7f])|\n")
+_CONDITION = re.compile(
+    r"\b(?:if|when|unless|once|until|before|should|in case)\b|場合"
+    r"|(?:\bnot|n't|\bnever|\b(?:will|would|may|can|could|to)(?: then)? be)(?: an?| yet| been)*\s*$"
+)
+_SUPPOSED = re.compile(r"た?(?:場合|とき|時|際|ら)")
+_LONGEST_SENTENCE = 200
+
+_ARRIVED = re.compile(
+    r"(?:was|were|been) (?:successfully |now )?delivered|successfully (?:delivered|sent|relayed)"
+    r"|delivered successfully|successful (?:mail )?delivery"
+    r"|(?:配信|配送|配達|お届け)[がは]?(?:完了し(?:ました|ています|ております)|され(?:ました|ています)|済み)"
+    rf"|(?:正常に|無事に?)[^。\n]{{0,12}}(?:{_DELIVER}|届)"
+)
+_HELD = re.compile(
+    r"(?:being|been|is|was) held (?:for|until|pending|by|in|because)|is being held"
+    r"|held for (?:review|approval|moderation)"
+    r"|await(?:s|ing) (?:\w+ ){0,2}(?:approval|review|moderation|release)"
+    r"|pending (?:\w+ )?(?:approval|review|moderation|release)"
+    r"|quarantined?[^.。\n]{0,60}(?:review|release|approv|until|administrator)|after (?:approval|release|review)"
+    r"|until (?:it is |it has been )?(?:approved|released|reviewed)"
+    r"|保留(?:中|され|し(?:て|ま)|と)|承認(?:待ち|後に|され(?:るまで|次第|ると|た後|たら)|を(?:待|お待))|審査(?:中|待ち)"
+    r"|隔離[^。\n]{0,30}(?:解除|解放|承認|保留|審査)|(?:解除|解放)され(?:ると|れば|次第)"
+)
+
+
+def tells_of_failure(words: str) -> bool:
+    """Whether a sentence says that a mail failed or was returned, whoever its recipient is."""
+    return any(map(words.__contains__, _FAILED)) or _found(_FAILED_JAPANESE, words)
+
+
+def tells_of_delay(words: str) -> bool:
+    """Whether a sentence says that the message is still being tried."""
+    return any(map(words.__contains__, _DELAYED)) or _found(_DELAYED_JAPANESE, words)
+
+
+def tells_of_the_end(words: str) -> bool:
+    """Whether a sentence says that no more tries are made: said as a fact, not of what may come."""
+    return _is_stated(_GIVEN_UP, words) or (not words.isascii() and _is_stated(_GIVEN_UP_JAPANESE, words))
+
+
+def tells_of_arrival(words: str) -> bool:
+    """Whether a sentence says that the message was delivered."""
+    return _is_stated(_ARRIVED, words)
+
+
+def tells_of_holding(words: str) -> bool:
+    """Whether a sentence says that the message waits for somebody's decision."""
+    return _HELD.search(words) is not None
+
+
+def _found(japanese: re.Pattern[str], words: str) -> bool:
+    return not words.isascii() and japanese.search(words) is not None
+
+
+def _is_stated(pattern: re.Pattern[str], words: str) -> bool:
+    return any(not _is_supposed(words, match) for match in pattern.finditer(words))
+
+
+def _is_supposed(words: str, match: re.Match[str]) -> bool:
+    """Whether it is denied, or stands under a condition: before it, or after it in Japanese."""
+    if _SUPPOSED.match(words, match.end()):
+        return True
+    return _CONDITION.search(_clause(words, match.start())) is not None
+
+
+def _clause(words: str, at: int) -> str:
+    """What of its sentence stands before this place."""
+    before = words[max(0, at - _LONGEST_SENTENCE) : at]
+    ends = [match.end() for match in _SENTENCE_END.finditer(before)]
+    return before[ends[-1] :] if ends else before
