@@ -23,7 +23,7 @@ def reports(mail: Mail) -> bool:
     if mail.is_from_machine:
         return _tells(mail) or (mail.speaks_of_failure and (mail.has_subject_of_failure or _returns(mail)))
     if mail.has_null_path:
-        return _tells(mail) or mail.has_subject_of_failure or mail.encloses_original
+        return _despite_its_path(mail)
     return _despite_its_sender(mail)
 
 
@@ -41,6 +41,13 @@ def _despite_its_marks(mail: Mail) -> bool:
     if mail.is_from_machine:
         return _tells(mail) or mail.has_subject_of_failure or mail.encloses_original
     return mail.quotes_refusal and _states(mail)
+
+
+def _despite_its_path(mail: Mail) -> bool:
+    """The null path is that of auto-replies too."""
+    if mail.quotes_refusal or mail.has_subject_of_failure:
+        return True
+    return not replying.answers(mail) and (_tells(mail) or mail.encloses_original)
 
 
 def _despite_its_sender(mail: Mail) -> bool:

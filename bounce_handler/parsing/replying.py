@@ -55,6 +55,11 @@ def is_unmarked(mail: Mail) -> bool:
     """Whether it is an auto-reply all the same: it came with the null path, and answers by its header or words."""
     if not mail.has_null_path or mail.is_from_machine or mail.has_subject_of_failure:
         return False
+    return answers(mail)
+
+
+def answers(mail: Mail) -> bool:
+    """Whether header, subject or words are an answer's; reports may have some of these too."""
     return (
         any(sign in mail.headers for sign in _SIGNS)
         or mail.subject.startswith(_ANSWERS)

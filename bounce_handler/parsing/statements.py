@@ -73,7 +73,8 @@ _FAILED = (
     "considered unsolicited",
 )
 _DELIVER = r"(?:送信|配信|配送|配達|送達|転送|伝送|お届け)"
-_COULD_NOT = r"(?:でき|出来)(?:ませんでした|なかった(?!場合|とき|時)|ず|ていません|ておりません)"
+_NO_FACT = r"(?!場合|とき|時|可能性|恐れ|おそれ|かも)"
+_COULD_NOT = rf"(?:でき|出来)(?:ませんでした|なかった{_NO_FACT}|ず|ていません|ておりません)"
 _MAIL_RETURNED = (
     r"(?:メール|メッセージ)[^。\n]{0,20}(?:返送|差し戻し|差戻し)"
     r"(?:し(?:ました|ます)|いたし|致し|させていただ|され(?:ました|ています))"
@@ -81,7 +82,7 @@ _MAIL_RETURNED = (
 _WHOM = r"(?:宛先|あて先|送信先|受信者|ユーザー?|(?:メール|電子メール)?[ ]?アドレス|グループ)"
 _FAILED_JAPANESE = re.compile(
     rf"{_DELIVER}(?:する|し|を行う|処理)?(?:こと|事)?[がはもをに]?{_COULD_NOT}"
-    rf"|{_DELIVER}(?:処理)?[がはもに]?(?:失敗(?:し(?!た(?:場合|とき|時))|いたし|致し|とな)|不能)"
+    rf"|{_DELIVER}(?:処理)?[がはもに]?(?:失敗(?:し(?:た{_NO_FACT}|まし|て)|いたし|致し|とな)|不能)"
     rf"|{_DELIVER}[がは]?され(?:ませんでした|なかった|ず|ていません|ておりません)"
     rf"|届(?:きませんでした|かなかった|かず|け(?:ること|る事)?[がはも]?(?:られ|でき|出来)(?:ませんでした|なかった|ず))"
     rf"|(?:以下|次|下記)の{_WHOM}[^。\n]{{0,40}}{_DELIVER}[^。\n]{{0,12}}(?:でき|出来)(?:ません|ない)"
@@ -117,13 +118,21 @@ _DELAYED = (
     "still being retried",
     "still trying",
     "still in the queue",
+    "waiting in the queue",
+    "waiting in our queue",
+    "kept in the queue",
     "still queued",
     "remains in the queue",
     "remains in queue",
     "remains queued",
     "will be retried",
     "will be tried again",
-    "will be attempted again",
+    "will be attempted",
+    "will attempt to",
+    "attempt redelivery",
+    "attempts redelivery",
+    "further attempts will",
+    "has been postponed",
     "will retry",
     "will try again",
     "will try to deliver",
