@@ -12,8 +12,8 @@ import structlog
 
 from core.clock import Clock
 from core.messages import Message, Result
-from mailer.before_data import BeforeData, Doubted
 from mailer.gate import RelayGate
+from mailer.grounds import ground_of
 from mailer.journal import Journal
 from mailer.outcomes import (
     OutcomeRules,
@@ -27,8 +27,9 @@ from mailer.outcomes import (
 from mailer.outgoing import Outgoing
 from mailer.pacing import Pacing
 from mailer.patience import asked_wait, greylists, slows
-from mailer.session import of_the_session, of_the_way, past_the_session
+from mailer.session import of_the_session
 from mailer.signing import Signer
+from mailer.suspicion import Suspicion
 from mailer.tally import Tally
 from mailer.transport import Accepted, Connection, Lost, Outcome, Refused
 from mailer.turns import Place, Turns
@@ -46,7 +47,7 @@ class _LeaseLost(Exception):
 class Delivering:
     """What the connections of one sender do with the mails that wait for their `turns`.
 
-    `in_hand` counts, by id, the claims of which not all is on record yet.
+    `in_hand` counts, by id, the claims of which not all is on record yet. `suspicion` is of the relay.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Delivering:
     ) -> None:
         self.turns = Turns(len(connections), patience, pacing, self._put_off)
         self.in_hand: Counter[str] = Counter()
+        self.suspicion = Suspicion()
         self._connections = connections
         self._journal = journal
         self._gate = gate
@@ -70,7 +72,6 @@ class Delivering:
         self._clock = clock
         self._signer = signer
         self._time = asyncio.get_running_loop().time
-        self._before_data = BeforeData()
         self._undelivered, self._unrecorded = Tally(), Tally()
 
     def put(self, mail: Outgoing) -> None:
@@ -131,7 +132,7 @@ class Delivering:
         """Whether it must not go now, for whatever sake: it goes back to the outbox then."""
         message, now = mail.message, self._clock.now()
         wait = self._pacing.held(message.recipient.email, now)
-        if self._gate.closed:
+        if not self._gate.admits(message.id):
             self.record(given_back(message, mail.lease, now, "relay"), mail.lease)
         elif wait is not None:
             self.record(postponed(message, wait, mail.lease, now), mail.lease)
@@ -143,6 +144,7 @@ class Delivering:
         return True
 
     def _done(self, mail: Outgoing) -> None:
+        self._gate.tried(mail.message.id)
         self._pacing.done(mail.message)
         self._undelivered.down()
 
@@ -167,15 +169,23 @@ class Delivering:
             log.info("lease lost", message=mail.message.id)
             self._let_go(mail.message.id)
             return False
-        if not isinstance(outcome, Accepted) and self._is_of_the_relay(mail, outcome):
+        if not isinstance(outcome, Accepted):
+            return self._see_not_taken(mail, outcome)
+        self.suspicion.accepted(mail.provider)
+        self._gate.fine()
+        self.record(result_of(mail.message, outcome, self._rules, mail.lease, self._clock.now()), mail.lease)
+        return False
+
+    def _see_not_taken(self, mail: Outgoing, outcome: Refused | Lost) -> bool:
+        """As `_deliver`."""
+        if of_the_relay(outcome) or self.suspicion.see(mail, outcome, ground_of(outcome, self._rules.classify)):
             return self._stand_aside(mail, outcome)
         now = self._clock.now()
-        if past_the_session(outcome):
-            self._before_data.passed()
-        if not isinstance(outcome, Lost):
-            self._gate.fine()
-        if isinstance(outcome, Refused) and not of_the_session(outcome) and slows(outcome, self._rules.classify):
-            self._be_patient(mail.message, outcome.text, now)
+        if isinstance(outcome, Refused):
+            if not self.suspicion.stands:
+                self._gate.fine()
+            if not of_the_session(outcome) and slows(outcome, self._rules.classify):
+                self._be_patient(mail.message, outcome.text, now)
         self.record(result_of(mail.message, outcome, self._rules, mail.lease, now), mail.lease)
         return False
 
@@ -185,19 +195,6 @@ class Delivering:
         if until is not None:
             log.info("a provider asks for patience", message=message.id, until=until.isoformat())
 
-    def _is_of_the_relay(self, mail: Outgoing, outcome: Refused | Lost) -> bool:
-        if of_the_relay(outcome):
-            return True
-        if not of_the_session(outcome):
-            return False
-        what = mail.provider if of_the_way(outcome) else mail.message.id
-        return self._before_data.is_of_the_relay(what, mail.route, outcome.stage)
-
-    @property
-    def doubted(self) -> Doubted | None:
-        """An envelope that the relay has to take before it can be used again, where it takes none."""
-        return self._before_data.doubted
-
     def _stand_aside(self, mail: Outgoing, outcome: Refused | Lost) -> bool:
         """The mail waits for the relay; so do all others, unless another connection shows that the relay works."""
         why = outcome.detail if isinstance(outcome, Lost) else f"{outcome.code} {outcome.text}"
@@ -205,7 +202,7 @@ class Delivering:
         if spare:
             log.warning("the relay has no room for another connection", why=why)
         else:
-            self._gate.trouble(why)
+            self._gate.trouble(why, by_mail=self.suspicion.only_a_mail_can_tell)
         now = self._clock.now()
         until = now + self._gate.pause
         self.record(waits_for_relay(mail.message, outcome, self._rules, until, mail.lease, now), mail.lease)

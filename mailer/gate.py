@@ -20,6 +20,9 @@ class RelayGate:
     twice as long, up to thirty times the first. A trouble that the first probe no longer finds raises no alarm,
     unless mails meet it again. A mail that the relay answers to proves that the trouble is over. `now` is business
     time.
+
+    Where nothing less than a mail can tell, the gate is ajar once the probe finds nothing: one mail goes, and what
+    comes of it opens the gate, or leaves it closed for another pause.
     """
 
     def __init__(self, probe: Callable[[], Awaitable[str | None]], pause: float, now: Callable[[], datetime]) -> None:
@@ -27,14 +30,17 @@ class RelayGate:
         self._now = now
         self._first_pause = self._pause = pause
         self._usable = asyncio.Event()
-        self._usable.set()
+        self._wanted = asyncio.Event()
+        self._tried = asyncio.Event()
         self._trouble = asyncio.Event()
-        self._alarmed = self._met = False
+        self._alarmed = self._met = self._by_mail = False
         self._met_at: datetime | None = None
+        self._trial: str | None = None
+        self._open()
 
     @property
     def closed(self) -> bool:
-        """Whether mails have to wait."""
+        """Whether mails have to wait, all but one that may have been let through."""
         return not self._usable.is_set()
 
     @property
@@ -47,18 +53,38 @@ class RelayGate:
         """How long until the relay is tried next."""
         return timedelta(seconds=self._pause)
 
-    async def opened(self) -> None:
-        """Wait until the relay can be used, as far as is known."""
-        await self._usable.wait()
+    def admits(self, mail: str) -> bool:
+        """Whether the mail of this id may go now."""
+        return self._usable.is_set() or mail == self._trial
 
-    def trouble(self, why: str) -> None:
-        """A mail met trouble of the relay's."""
-        if self._met and not self.closed:
+    async def opened(self) -> None:
+        """Wait until the relay can be used, as far as is known, or one mail is wanted to see whether it can."""
+        while not self._wanted.is_set():
+            await self._wanted.wait()
+
+    def try_with(self, mail: str) -> None:
+        """The mail of this id is let through, if the gate is still closed."""
+        if self.closed:
+            self._trial = mail
+            self._wanted.clear()
+
+    def tried(self, mail: str) -> None:
+        """It has ended, or did not begin."""
+        if mail == self._trial:
+            self._trial = None
+            self._tried.set()
+
+    def trouble(self, why: str, *, by_mail: bool = False) -> None:
+        """A mail met trouble of the relay's; `by_mail`: only a mail can tell when it is over."""
+        if self._met and (self._trial is not None or not self.closed):
             self._alarm(why)
         if not self._met:
             self._met_at = self._now()
         self._met = True
-        self._usable.clear()
+        self._by_mail |= by_mail
+        if not self.closed:
+            self._usable.clear()
+            self._wanted.clear()
         self._trouble.set()
 
     def fine(self) -> None:
@@ -66,7 +92,7 @@ class RelayGate:
         if self._met:
             if self._alarmed:
                 log.info("the relay takes mails again")
-            self._met = self._alarmed = False
+            self._met = self._alarmed = self._by_mail = False
             self._pause = self._first_pause
             self._open()
 
@@ -75,16 +101,29 @@ class RelayGate:
         while True:
             await self._trouble.wait()
             await asyncio.sleep(self._pause)
-            self._pause = min(self._pause * 2, self._first_pause * _LONGEST_PAUSES)
-            wrong = await self._probe() if self.closed else None
-            if wrong is None:
-                self._open()
-            else:
-                self._alarm(wrong)
+            if self.closed:
+                self._pause = min(self._pause * 2, self._first_pause * _LONGEST_PAUSES)
+                await self._see()
+
+    async def _see(self) -> None:
+        """Whether the trouble is over; a mail may have shown so meanwhile."""
+        wrong = await self._probe()
+        if not self.closed:
+            return
+        if wrong is not None:
+            self._alarm(wrong)
+        elif self._by_mail:
+            self._tried.clear()
+            self._wanted.set()
+            await self._tried.wait()
+        else:
+            self._open()
 
     def _open(self) -> None:
         self._trouble.clear()
-        self._usable.set()
+        self._trial = None
+        for event in (self._usable, self._wanted, self._tried):
+            event.set()
 
     def _alarm(self, why: str) -> None:
         if not self._alarmed:

@@ -177,16 +177,33 @@ class Sender:
                 await self._gate.opened()
                 woken.clear()
                 try:
-                    if not wanted.is_set():
+                    if self._gate.closed:
+                        idle = not await self._try_one()
+                    elif wanted.is_set():
+                        idle = not await self._fill(pace)
+                    else:
+                        idle = False
                         await self._take(*await self._claim(self._settings.connections, urgent_only=True))
                         await _wait(wanted, _NEXT_LOOK_SECONDS)
-                    elif not await self._fill(pace):
+                    if idle:
                         await _wait(woken, await self._pause())
                 except Exception:
                     trouble.met()
                     await _wait(woken, self._settings.trouble_pause)
                 else:
                     trouble.passed()
+
+    async def _try_one(self) -> int:
+        """One mail shows whether the relay takes any; how many there were. Those that were refused last come last."""
+        refused = self._delivering.suspicion.refused
+        lease, claimed = await self._claim(1, passing_by=self._pacing.endings(set(refused)))
+        if not claimed and refused:
+            refused.clear()
+            lease, claimed = await self._claim(1)
+        for message in claimed:
+            self._gate.try_with(message.id)
+        await self._take(lease, claimed)
+        return len(claimed)
 
     async def _fill(self, pace: Pace) -> int:
         limit = pace.limit()
@@ -196,14 +213,17 @@ class Sender:
         await self._take(lease, claimed)
         return len(claimed)
 
-    async def _claim(self, limit: int, *, urgent_only: bool = False) -> tuple[str, Sequence[Message]]:
+    async def _claim(
+        self, limit: int, *, urgent_only: bool = False, passing_by: Sequence[str] = ()
+    ) -> tuple[str, Sequence[Message]]:
         """Messages, and the lease under which they were claimed.
 
         A claim that failed may have taken messages all the same, where the answer to its commit was lost.
         """
         await self._give_back_unanswered()
         lease = self._heartbeat.lease
-        claim = self._outbox.claim(lease, limit, urgent_only=urgent_only, passing_by=self._delivering.turns.stalled())
+        passing_by = [*self._delivering.turns.stalled(), *passing_by]
+        claim = self._outbox.claim(lease, limit, urgent_only=urgent_only, passing_by=passing_by)
         try:
             return lease, await unbroken(claim)
         except Exception:
@@ -250,6 +270,7 @@ class Sender:
             self._delivering.put(Outgoing(message, lease, mail, route, provider, self._time() + _FRESH_SECONDS))
         except Exception as error:
             self._pacing.done(message)
+            self._gate.tried(message.id)
             self._delivering.record(self._cannot_compose(message, error, lease, now), lease)
 
     def _cannot_compose(self, message: Message, error: Exception, lease: str, now: datetime) -> Change:
@@ -271,7 +292,7 @@ class Sender:
 
     async def _probe(self) -> str | None:
         """What is wrong with the relay; a connection that stands is as a rule proof enough that it can be used."""
-        doubted = self._delivering.doubted
+        doubted = self._delivering.suspicion.doubted
         if doubted is None and self._delivering.connected():
             return None
         return await Connection(self._settings.relay).probe(*doubted or ())

@@ -27,11 +27,9 @@ _OF_THE_SESSION = re.compile(
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
 _RELAYING = re.compile(r"\brelay(?:ing)?\b", re.IGNORECASE)
-_OF_A_RECIPIENT = re.compile(
-    r"recipient\saddress\srejected|undeliverable\saddress|\bcallout\b|\bsaid:|\bin\sreply\sto\b|\bresponse\sto\b",
-    re.IGNORECASE,
-)
-"""Also what the recipient's server has against the relay, where the relay passes it on."""
+PASSED_ON = re.compile(r"undeliverable\saddress|\bcallout\b|\bsaid:|\bin\sreply\sto\b|\bresponse\sto\b", re.IGNORECASE)
+"""What the recipient's server has against the recipient, or against the relay, where the relay passes it on."""
+_OF_A_RECIPIENT = re.compile(rf"recipient\saddress\srejected|{PASSED_ON.pattern}", re.IGNORECASE)
 
 
 def of_the_session(outcome: Outcome) -> bool:
