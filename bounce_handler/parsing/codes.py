@@ -74,7 +74,7 @@ BY_STATUS = {
     "7.24": Reason.AUTHFAILURE,
     "7.25": Reason.REQUIREPTR,
     "7.26": Reason.AUTHFAILURE,
-    "7.27": Reason.NOTACCEPT,
+    "7.27": Reason.REJECTED,
     "7.28": Reason.SPAMDETECTED,
     "7.30": Reason.AUTHFAILURE,
     "7.54": Reason.NORELAYING,
@@ -136,6 +136,7 @@ SPECIFIC = frozenset(
         # Codes that mean one thing wherever they are used, so that they outrank words.
         "7.25",
         "7.26",
+        "7.27",
         "7.500",
         "7.509",
         "7.515",

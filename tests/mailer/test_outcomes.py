@@ -87,6 +87,8 @@ def test_2xx_after_the_dot_is_sent(kind: Kind) -> None:
         (554, "", None, "soft"),
         (553, "5.1.2 host unknown", "hostunknown", "hard"),
         (552, "5.3.4 message too big", "emailtoolarge", "soft"),
+        (550, "5.7.27 Sender address has null MX", "rejected", "soft"),
+        (556, "5.1.10 Recipient address has null MX", "notaccept", "hard"),
         (521, "5.3.2 does not accept mail", None, None),
     ],
 )
