@@ -144,7 +144,8 @@ class Delivering:
         return True
 
     def _done(self, mail: Outgoing) -> None:
-        self._gate.tried(mail.message.id)
+        if self._gate.trial == mail.message.id:
+            self._gate.tried()
         self._pacing.done(mail.message)
         self._undelivered.down()
 

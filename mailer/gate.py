@@ -35,7 +35,8 @@ class RelayGate:
         self._trouble = asyncio.Event()
         self._alarmed = self._met = self._by_mail = False
         self._met_at: datetime | None = None
-        self._trial: str | None = None
+        self.trial: str | None = None
+        """The id of the mail that was let through a closed gate."""
         self._open()
 
     @property
@@ -55,7 +56,7 @@ class RelayGate:
 
     def admits(self, mail: str) -> bool:
         """Whether the mail of this id may go now."""
-        return self._usable.is_set() or mail == self._trial
+        return self._usable.is_set() or mail == self.trial
 
     async def opened(self) -> None:
         """Wait until the relay can be used, as far as is known, or one mail is wanted to see whether it can."""
@@ -65,18 +66,17 @@ class RelayGate:
     def try_with(self, mail: str) -> None:
         """The mail of this id is let through, if the gate is still closed."""
         if self.closed:
-            self._trial = mail
+            self.trial = mail
             self._wanted.clear()
 
-    def tried(self, mail: str) -> None:
+    def tried(self) -> None:
         """It has ended, or did not begin."""
-        if mail == self._trial:
-            self._trial = None
-            self._tried.set()
+        self.trial = None
+        self._tried.set()
 
     def trouble(self, why: str, *, by_mail: bool = False) -> None:
         """A mail met trouble of the relay's; `by_mail`: only a mail can tell when it is over."""
-        if self._met and (self._trial is not None or not self.closed):
+        if self._met and (self.trial is not None or not self.closed):
             self._alarm(why)
         if not self._met:
             self._met_at = self._now()
@@ -121,7 +121,7 @@ class RelayGate:
 
     def _open(self) -> None:
         self._trouble.clear()
-        self._trial = None
+        self.trial = None
         for event in (self._usable, self._wanted, self._tried):
             event.set()
 

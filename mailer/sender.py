@@ -270,7 +270,8 @@ class Sender:
             self._delivering.put(Outgoing(message, lease, mail, route, provider, self._time() + _FRESH_SECONDS))
         except Exception as error:
             self._pacing.done(message)
-            self._gate.tried(message.id)
+            if self._gate.trial == message.id:
+                self._gate.tried()
             self._delivering.record(self._cannot_compose(message, error, lease, now), lease)
 
     def _cannot_compose(self, message: Message, error: Exception, lease: str, now: datetime) -> Change:

@@ -75,7 +75,7 @@ async def test_where_only_a_mail_can_tell_one_at_a_time_is_let_through(gate: Rel
             assert not gate.admits("another")
             assert await is_blocked(gate)
             gate.trouble("refused", by_mail=True)
-            gate.tried(name)
+            gate.tried()
             assert not gate.admits(name)
         assert gate.away_since == NOW
         gate.fine()
@@ -91,7 +91,7 @@ async def test_a_mail_that_shows_nothing_raises_no_alarm(gate: RelayGate, probe:
             probe.answers.put_nowait(None)
             await gate.opened()
             gate.try_with(name)
-            gate.tried(name)
+            gate.tried()
     assert gate.closed
     assert events(logs) == []
 
