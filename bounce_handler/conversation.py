@@ -7,7 +7,7 @@ import copy
 from collections import defaultdict
 from typing import Any, Protocol, cast
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, Envelope
 from typing_extensions import override
 
 from bounce_handler import maildata, paths
@@ -118,9 +118,13 @@ class Conversation(SMTP):
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         raw = await maildata.read(self._reader, self.data_size_limit or 0)
-        recipients, peer = self.envelope.rcpt_tos, self._peer or ""
+        ended, peer = self.envelope, self._peer or ""
         self.envelope = self._create_envelope()
-        await self.push(TOO_LARGE if raw is None else await self._reception.take(peer, recipients, raw))
+        await self.push(TOO_LARGE if raw is None else await self._take(peer, ended, raw))
+
+    async def _take(self, peer: str, envelope: Envelope, raw: bytes) -> str:
+        reverse_path = envelope.mail_from or paths.NULL
+        return await self._reception.take(peer, reverse_path, envelope.rcpt_tos, raw)
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         """The path and the parameters of a MAIL or RCPT command; aiosmtpd's own recurses as deep as it is told to."""

@@ -15,6 +15,7 @@ from bounce_handler.recipients import Spoken, spoken_for
 from core.masking import mask_email
 from core.messages import Change
 from core.reports import (
+    DELIVERY_REPORTED,
     Action,
     BounceClass,
     Correlation,
@@ -36,10 +37,12 @@ class Told(StrEnum):
     """What a report tells of our recipient."""
 
     FAILED = "failed"
+    FORWARD_FAILED = "forward-failed"  # beyond our recipient's address, which the mail has reached
     DELIVERED = "delivered"  # relayed and expanded, too: somebody took the mail over and will say no more
     DELAYED = "delayed"
     AUTO_REPLY = "auto-reply"
     COMPLAINT = "complaint"
+    OTHER = "other"  # a letter, or what nobody could read as a report
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,17 @@ class Step:
 
 
 _NOTED = {
-    Told.DELIVERED: Step(None, "delivery-reported"),
+    Told.FORWARD_FAILED: Step(None, "forward-failed"),
+    Told.DELIVERED: Step(None, DELIVERY_REPORTED),
     Told.DELAYED: Step(None, "delay-reported"),
     Told.AUTO_REPLY: Step(None, "auto-reply"),
     Told.COMPLAINT: Step(None, "complaint"),
+    Told.OTHER: Step(None, "other-mail"),
 }
 _CHANGING: Mapping[tuple[Told, Status], Step | None] = {
     **{(Told.FAILED, status): Step(Status.UNDELIVERED, "bounced") for status in BOUNCEABLE},
     (Told.FAILED, Status.UNDELIVERED): Step(None, "bounced-again"),
-    (Told.DELIVERED, Status.IN_DOUBT): Step(Status.SENT, "delivery-reported"),
+    (Told.DELIVERED, Status.IN_DOUBT): Step(Status.SENT, DELIVERY_REPORTED),
     (Told.DELIVERED, Status.SENDING): None,
 }
 
@@ -100,7 +105,7 @@ def decide(report: ReadReport, target: ReportTarget, at: datetime) -> Verdict:
     origin = {"report": report.kept.id}
     match report.parsed.type:
         case ReportType.OTHER:
-            return Unmatched("not-a-report")
+            return Unmatched("not-a-report", _change(target, _NOTED[Told.OTHER], at, origin))
         case ReportType.COMPLAINT:
             return Effect(_change(target, _NOTED[Told.COMPLAINT], at, origin), complaint=True)
         case ReportType.AUTO_REPLY:
@@ -113,11 +118,17 @@ def decide(report: ReadReport, target: ReportTarget, at: datetime) -> Verdict:
 def _decide_delivery(parsed: ParsedReport, target: ReportTarget, at: datetime, origin: Mapping[str, Any]) -> Verdict:
     spoken = spoken_for(parsed.recipients, target.email)
     action = (spoken.report.action if spoken else None) or _ACTION[parsed.type]
-    taken = step(_TOLD[action], target.status)
+    taken = step(_told(action, spoken, target), target.status)
     if taken is None:
         return Wait()
     detail = {**origin, "action": action.value, **_detail(spoken)}
     return Effect(_change(target, taken, at, detail, _values(taken, spoken, target.handed_over_at or at)))
+
+
+def _told(action: Action, spoken: Spoken | None, target: ReportTarget) -> Told:
+    """An address behind ours may be told of after ours was reached, as by a list (RFC 3464 section 2.3.3)."""
+    behind = spoken is not None and not spoken.ours
+    return Told.FORWARD_FAILED if action is Action.FAILED and behind and target.reached else _TOLD[action]
 
 
 def _change(
@@ -142,15 +153,15 @@ def _values(taken: Step, spoken: Spoken | None, sent_at: datetime) -> dict[str, 
     }
     if taken.status is Status.SENT:
         return told | {"sent_at": sent_at, "reason": None, "bounce_class": None}
-    return told | {"reason": _reason(ours), "bounce_class": _class(ours)}
+    return told | {"reason": _reason(ours), "bounce_class": _class(spoken)}
 
 
 def _reason(ours: RecipientReport | None) -> str:
     return ((ours.reason if ours else None) or Reason.UNDEFINED).value
 
 
-def _class(ours: RecipientReport | None) -> str:
-    return ((ours.bounce_class if ours else None) or BounceClass.SOFT).value
+def _class(spoken: Spoken | None) -> str:
+    return ((spoken.bounce_class if spoken else None) or BounceClass.SOFT).value
 
 
 def _detail(spoken: Spoken | None) -> dict[str, Any]:
@@ -161,7 +172,7 @@ def _detail(spoken: Spoken | None) -> dict[str, Any]:
         "enhanced_code": ours.status,
         "smtp_code": ours.smtp_code,
         "reason": ours.reason,
-        "bounce_class": ours.bounce_class,
+        "bounce_class": spoken.bounce_class,
         "diagnostic": ours.diagnostic,
     }
     return detail if spoken.ours else detail | {"forwarded_to": mask_email(ours.address)}

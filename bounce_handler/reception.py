@@ -15,6 +15,7 @@ import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException
 
 from bounce_handler.budgets import NoteBudget
+from bounce_handler.tracing import with_return_path
 from core.batching import Batcher
 from core.ending import within
 from core.reports import Arrival
@@ -90,10 +91,10 @@ class Reception:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
-    async def take(self, peer: str, recipients: Sequence[str], raw: bytes) -> str:
+    async def take(self, peer: str, reverse_path: str, recipients: Sequence[str], raw: bytes) -> str:
         """Keep a mail once for each message it may be about; the reply to its final dot."""
         try:
-            await self._keeping.add(self._arrivals(peer, recipients, raw))
+            await self._keeping.add(self._arrivals(peer, recipients, with_return_path(raw, reverse_path)))
         except Exception:
             log.exception("could not keep a report")
             return "451 4.3.0 Cannot keep it now, please try again later"

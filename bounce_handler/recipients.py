@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.reports import Action, RecipientReport
+from core.reports import Action, BounceClass, RecipientReport
+from core.spellings import spelled
 
 _ALL_OURS = (Action.FAILED, Action.DELAYED)
 """Where our own address stands in a report more than once, its worst news is ours."""
@@ -21,11 +22,16 @@ class Spoken:
     report: RecipientReport
     ours: bool
 
+    @property
+    def bounce_class(self) -> BounceClass | None:
+        """What it means for our address: one that leads to an address which does not exist is there itself."""
+        told = self.report.bounce_class
+        return told if self.ours or told is None else BounceClass.SOFT
+
 
 def spoken_for(recipients: Sequence[RecipientReport], email: str) -> Spoken | None:
     """The recipient that decides. Our mails have one recipient each: other addresses in a report are behind it."""
-    wanted = _key(email)
-    same = [recipient for recipient in recipients if _key(recipient.address) == wanted]
+    same = spelled(email, recipients, lambda recipient: recipient.address)
     if same:
         return Spoken(_first(same, _ALL_OURS), ours=True)
     return Spoken(_first(recipients, _BEHIND_OURS), ours=False) if recipients else None
@@ -34,12 +40,3 @@ def spoken_for(recipients: Sequence[RecipientReport], email: str) -> Spoken | No
 def _first(recipients: Sequence[RecipientReport], order: Sequence[Action]) -> RecipientReport:
     by_action = {recipient.action: recipient for recipient in reversed(recipients)}
     return next((by_action[action] for action in order if action in by_action), recipients[0])
-
-
-def _key(address: str) -> str:
-    """For comparing: without case, the domain as its A-label."""
-    local, at, domain = address.strip().lower().rpartition("@")
-    try:
-        return local + at + domain.encode("idna").decode()
-    except UnicodeError:
-        return local + at + domain

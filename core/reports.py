@@ -6,10 +6,11 @@ closed vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from core.messages import Change
 from core.statuses import Status
@@ -142,12 +143,17 @@ class ReadReport:
 
 @dataclass(frozen=True, slots=True)
 class ReportTarget:
-    """The message that a report was tied to. `handed_over_at` is of the try that left it in doubt, where it is."""
+    """The message that a report was tied to.
+
+    `handed_over_at` is of the try that left it in doubt, where it is; `reached`: an earlier report tells that it came
+    to its own recipient.
+    """
 
     message_id: str
     status: Status
     email: str
     handed_over_at: datetime | None = None
+    reached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +174,29 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """The report has no effect and is kept for a person to look at."""
+    """The report has no effect and is kept for a person to look at; `note` says so in its message's story."""
 
     reason: str
+    note: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
     """The report is ahead of our own record of the sending: ask again in a moment."""
+
+
+DELIVERY_REPORTED = "delivery-reported"
+"""The event of a report that somebody took the mail over."""
+
+_AT_ITS_END = (Action.DELIVERED, Action.EXPANDED)
+
+
+def reaches(event: str, detail: Mapping[str, Any]) -> bool:
+    """Whether an event tells that the mail came to its own recipient (RFC 3464 section 2.3.3).
+
+    `relayed` leaves that open, and `delivered` to an address behind ours says nothing of the others there.
+    """
+    return event == DELIVERY_REPORTED and detail.get("action") in _AT_ITS_END and "forwarded_to" not in detail
 
 
 Verdict = Effect | Unmatched | Wait

@@ -19,6 +19,7 @@ from core.ports import GatePolicy
 from core.reports import BounceClass
 from core.statuses import CANCELLABLE, Status
 from store.engine import Database
+from store.hearing import heard_first
 from store.moves import Moves
 from store.suppressions import entry, suppress_all
 from store.tables import messages
@@ -54,6 +55,7 @@ class Ledger:
         What follows from a change comes after all changes of the same turn: where a pre-check and its guide are
         withdrawn together, the guide is withdrawn itself, and not because its pre-check was.
         """
+        changes = await heard_first(conn, changes)
         done = [False] * len(changes)
         for turn in _turns(changes):
             rows = await self._moves.move(conn, [changes[place] for place in turn])

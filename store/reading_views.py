@@ -10,6 +10,7 @@ from typing import Any
 from core.jst import parse_rfc3339, rfc3339
 from core.masking import mask_email
 from core.reports import Action
+from core.spellings import spelled
 from core.statuses import Status
 from store.reading import AnyRow, JobRecord, MessageRecord
 
@@ -102,9 +103,9 @@ def _report_view(row: AnyRow, email: str) -> dict[str, Any]:
 
 def _ours(recipients: Sequence[Mapping[str, Any]], email: str) -> Mapping[str, Any]:
     """What a report says of our recipient; where a forward bounced that is another address."""
-    same = (told for told in recipients if told["address"].lower() == email.lower())
+    same = spelled(email, recipients, lambda told: str(told["address"]))
     failed = (told for told in recipients if told["action"] == Action.FAILED)
-    return next(same, None) or next(failed, None) or next(iter(recipients), {})
+    return next(iter(same), None) or next(failed, None) or next(iter(recipients), {})
 
 
 def _event_view(row: AnyRow) -> dict[str, Any]:

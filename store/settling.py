@@ -7,18 +7,19 @@ waiting for one another's messages could end in a deadlock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import TodokeError
 from core.ids import IdSource
 from core.messages import Change
 from core.reports import (
+    DELIVERY_REPORTED,
     Correlation,
     Effect,
     Judge,
@@ -27,8 +28,10 @@ from core.reports import (
     ReadReport,
     RecipientReport,
     ReportTarget,
+    ReportType,
     Unmatched,
     Wait,
+    reaches,
 )
 from core.return_path import ReturnPaths
 from core.statuses import Status
@@ -36,7 +39,7 @@ from store.bulk import update_rows
 from store.doubts import handed_over
 from store.ledger import Ledger
 from store.suppressions import suppress
-from store.tables import messages, reports
+from store.tables import events, messages, reports
 
 _Place = tuple[bytes, str]
 """A report's fingerprint, with its message or, where it has none, the return path it came by."""
@@ -73,8 +76,7 @@ async def settle(
         round_.take(report)
     await _record(conn, ledger, ids, round_.effects)
     await update_rows(conn, reports, "id", round_.closed)
-    if round_.waiting:
-        await conn.execute(update(reports).where(reports.c.id.in_(round_.waiting)).values(next_try_at=again))
+    await update_rows(conn, reports, "id", [waiting | {"next_try_at": again} for waiting in round_.waiting])
     return len(round_.closed)
 
 
@@ -92,6 +94,9 @@ async def _look_up(conn: AsyncConnection, ours: Sequence[ReadReport]) -> _Known:
     by_header = await _by_header(conn, ours)
     wanted = {report.kept.message_id for report in ours} | set(by_header.values())
     targets = await _lock_targets(conn, [message_id for message_id in wanted if message_id is not None])
+    if any(report.parsed.type is ReportType.BOUNCE for report in ours):
+        for message_id in await _reached(conn, targets):
+            targets[message_id] = replace(targets[message_id], reached=True)
     settled = await _settled(conn, ours)
     return _Known(by_header, targets, settled["applied"], settled["unmatched"])
 
@@ -126,6 +131,15 @@ async def _lock_targets(conn: AsyncConnection, wanted: Sequence[str]) -> dict[st
     return {row.id: ReportTarget(row.id, Status(row.status), row.email, tried.get(row.id)) for row in rows}
 
 
+async def _reached(conn: AsyncConnection, ids: Collection[str]) -> frozenset[str]:
+    """Those of these messages that are known to have come to their own recipients."""
+    query = select(events.c.message_id, events.c.type, events.c.detail).where(
+        events.c.message_id.in_(ids), events.c.type == DELIVERY_REPORTED
+    )
+    rows = (await conn.execute(query)).all()
+    return frozenset(row.message_id for row in rows if reaches(row.type, row.detail))
+
+
 async def _settled(conn: AsyncConnection, ours: Sequence[ReadReport]) -> Mapping[str, frozenset[_Place]]:
     """The same reports, as far as they were settled before. What could not be processed does not count."""
     query = select(reports.c.digest, reports.c.message_id, reports.c.token_digest, reports.c.state).where(
@@ -145,7 +159,7 @@ class _Round:
 
     def __init__(self, known: _Known, judge: Judge) -> None:
         self.closed: list[dict[str, Any]] = []
-        self.waiting: list[str] = []
+        self.waiting: list[dict[str, Any]] = []
         self.effects: list[Effect] = []
         self._known = known
         self._judge = judge
@@ -164,20 +178,22 @@ class _Round:
         verdict = self._judge(report, Correlation(target, returned))
         match verdict:
             case Wait():
-                self.waiting.append(report.kept.id)
-            case Unmatched(reason):
-                self._set_aside(report, place, reason, message_id)
+                self.waiting.append({"id": report.kept.id, "message_id": message_id})
+            case Unmatched():
+                self._set_aside(report, place, verdict, message_id)
             case Effect():
                 self._apply(report, place, verdict)
             case _:
                 assert_never(verdict)
 
-    def _set_aside(self, report: ReadReport, place: _Place, reason: str, message_id: str | None) -> None:
+    def _set_aside(self, report: ReadReport, place: _Place, unmatched: Unmatched, message_id: str | None) -> None:
         if place in self._unmatched:
             self._close(report, "duplicate", None, message_id)
             return
         self._unmatched.add(place)
-        self._close(report, "unmatched", reason, message_id)
+        self._close(report, "unmatched", unmatched.reason, message_id)
+        if unmatched.note is not None:
+            self.effects.append(Effect(unmatched.note))
 
     def _apply(self, report: ReadReport, place: _Place, effect: Effect) -> None:
         change = effect.change
@@ -187,9 +203,12 @@ class _Round:
         self._applied.add(place)
         self._close(report, "applied", None, change.message_id)
         self.effects.append(effect)
-        if change.target is not None:
-            target = self._targets[change.message_id]
-            self._targets[change.message_id] = replace(target, status=change.target)
+        target = self._targets[change.message_id]
+        self._targets[change.message_id] = replace(
+            target,
+            status=change.target or target.status,
+            reached=target.reached or reaches(change.event, change.detail),
+        )
 
     def _close(self, report: ReadReport, state: str, reason: str | None, message_id: str | None) -> None:
         closing = {

@@ -61,7 +61,8 @@ class Model:
         target = report.tied_to
         crossed = report.path and report.returned and report.path != report.returned
         if target is None or crossed or report.tells == "letter":
-            self._close(report, "unmatched")
+            if self._close(report, "unmatched") and target is not None and not crossed:
+                self.messages[target].events.append("other-mail")
             return True
         message = self.messages[target]
         if report.tells in ("delivered", "relayed") and message.status is Status.SENDING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bounce_handler.tracing import with_return_path
 from store.fingerprints import fingerprint
 
 REPORT = b"Received: by a\r\nFrom: MAILER-DAEMON@a\r\nSubject: no\r\nMessage-ID: <1@a>\r\n\r\nbody\r\nof it\r\n"
@@ -40,6 +41,26 @@ def test_the_way_it_came_does_not_count(copy: bytes) -> None:
 )
 def test_what_its_author_wrote_does(other: bytes) -> None:
     assert fingerprint(other) != fingerprint(REPORT)
+
+
+FIELDS = st.sampled_from(
+    [b"Return-Path: <a@b>", b"return-path :", b" folded", b"From: a", b"Subject: b", b"", b"body", b"\r"]
+)
+MAILS = st.lists(FIELDS, max_size=8).flatmap(
+    lambda lines: st.sampled_from([b"\n", b"\r\n"]).map(lambda end: end.join(lines))
+)
+
+
+@given(MAILS | st.binary(), st.sampled_from(["<>", "a@b.example", 'x"y@z']))
+@example(b"", "<>")
+@example(b"\r\nbody", "<>")
+@example(b"A: 1\r\nReturn-Path: <x>\r\n\r\nbody", "<>")
+@example(b"Return-Path: <x>\n\n\nbody", "<>")
+@example(b"Return-Path:" + b"x" * 99_988 + b"From: a\n\nbody", "<>")
+def test_the_reverse_path_that_the_listener_adds_does_not_count(raw: bytes, reverse_path: str) -> None:
+    kept = with_return_path(raw, reverse_path)
+    assert fingerprint(kept) == fingerprint(raw)
+    assert len(raw) > 99_000 or with_return_path(kept, reverse_path) == kept
 
 
 @given(st.binary())

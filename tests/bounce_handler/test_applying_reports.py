@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import update
 
 from bounce_handler.applying import ApplierSettings, ReportApplier
+from core.kinds import Kind
 from core.messages import Change
+from core.retry import Schedule, Tries, doubt
 from core.statuses import BOUNCEABLE, Status
 from store.reading import Sight
 from store.reading_story import institution_events
@@ -52,6 +54,44 @@ async def test_a_hard_failure_suppresses_a_soft_one_does_not(bounces: Any, compo
     hard = await bounces.message()
     await bounces.report(compose(), hard)
     assert await bounces.suppressions() == [("soumu@example.jp", "all")]
+
+
+async def test_a_forward_that_is_gone_does_not_suppress_our_address(bounces: Any, compose: Any) -> None:
+    message_id = await bounces.message()
+    await bounces.report(compose(recipients={"dr.home@example.com": "failed"}), message_id)
+    facts = await bounces.facts(message_id)
+    assert (facts["status"], facts["reason"], facts["bounce_class"]) == ("undelivered", "userunknown", "soft")
+    assert await bounces.suppressions() == []
+    async with bounces.wiring.db.read() as conn:
+        shown = entries((await institution_events(conn, INSTITUTION, Sight()))[message_id], "application-complete")
+    assert "転送先など、別のメールアドレス（d***@example.com）についての通知です。" in shown[0].notes
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(
+    ("first", "action", "event"),
+    [
+        ("soumu@example.jp", "expanded", "forward-failed"),
+        ("soumu@example.jp", "delivered", "forward-failed"),
+        ("soumu@example.jp", "relayed", "bounced"),
+        ("member@example.jp", "delivered", "bounced"),
+    ],
+)
+async def test_a_member_of_a_group_that_was_reached_fails_alone(
+    bounces: Any, compose: Any, together: bool, first: str, action: str, event: str
+) -> None:
+    message_id = await bounces.message()
+    success = compose(recipients={first: action}, status="2.0.0", diagnostic="250 ok")
+    failures = [compose(recipients={"old-member@example.jp": "failed"}, number=2), compose(number=3)]
+    kept = [await bounces.keep(success, message_id)]
+    if not together:
+        await bounces.apply()
+    kept += [await bounces.keep(failure, message_id) for failure in failures]
+    await bounces.apply()
+    assert [(await bounces.outcome(one))["state"] for one in kept] == ["applied"] * 3
+    ours = "bounced" if event == "forward-failed" else "bounced-again"
+    assert await bounces.told(message_id) == ["delivery-reported", event, ours]
+    assert await bounces.suppressions() == ([("soumu@example.jp", "all")] if ours == "bounced" else [])
 
 
 async def test_a_complaint_stops_reminders_alone(bounces: Any) -> None:
@@ -149,6 +189,50 @@ async def test_a_success_waits_until_the_sender_has_recorded_its_own(bounces: An
     assert await bounces.wiring.reports.seconds_to_next() is None
 
 
+SCHEDULE = Schedule((60.0, 300.0))
+DELIVERED = {"recipients": {"soumu@example.jp": "delivered"}, "status": "2.0.0", "diagnostic": "250 ok"}
+
+
+async def leave_in_doubt(bounces: Any, message_id: str, schedule: Schedule | None = SCHEDULE) -> None:
+    """The connection was cut behind the final dot of a first try."""
+    tries, now = Tries(0, 0, None), bounces.clock.now()
+    of = (Kind.APPLICATION_COMPLETE, "35")
+    change = doubt(message_id, tries, schedule, now, of=of, why="cut", detail={}, lease="a sender")
+    assert await bounces.wiring.ledger.record([change]) == [True]
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("looked_at", [True, False])
+async def test_a_known_delivery_settles_a_doubt_before_the_next_try(
+    bounces: Any, compose: Any, signed: bool, looked_at: bool
+) -> None:
+    message_id, other = await bounces.message(Status.SENDING), await bounces.message(Status.SENDING)
+    raw = compose(**DELIVERED, returned=bounces.header(message_id))
+    await bounces.keep(raw, message_id if signed or not looked_at else None)
+    if looked_at:
+        assert await bounces.applier.apply_waiting() == 0
+    for one in (message_id, other):
+        await leave_in_doubt(bounces, one)
+    now, later = bounces.clock.now(), bounces.clock.now() + timedelta(minutes=1)
+    assert [(await bounces.facts(one))["ready_at"] for one in (message_id, other)] == [later, now]
+    assert (await bounces.events(message_id))[0]["detail"]["next_attempt_at"] == later.isoformat()
+    await bounces.apply()
+    facts = await bounces.facts(message_id)
+    assert (facts["status"], facts["ready_at"], facts["attempts"]) == ("sent", None, 1)
+    assert await bounces.told(message_id) == ["in-doubt", "delivery-reported"]
+
+
+async def test_a_doubt_that_nothing_is_known_of_is_tried_again_at_once(bounces: Any, compose: Any) -> None:
+    """A report that was settled before, and one on a mail that is never tried again, change nothing."""
+    heard, guide = await bounces.message(Status.SENDING), await bounces.message(Status.SENDING)
+    delayed = compose(recipients={"soumu@example.jp": "delayed"}, status="4.4.1", diagnostic="timed out")
+    assert (await bounces.report(delayed, heard))["state"] == "applied"
+    await bounces.keep(compose(**DELIVERED), guide)
+    await leave_in_doubt(bounces, heard)
+    await leave_in_doubt(bounces, guide, schedule=None)
+    assert [(await bounces.facts(one))["ready_at"] for one in (heard, guide)] == [bounces.clock.now(), None]
+
+
 async def test_a_report_from_elsewhere_is_tied_by_its_message_id(bounces: Any, compose: Any) -> None:
     message_id = await bounces.message()
     outcome = await bounces.report(compose(returned=bounces.header(message_id)), None)
@@ -181,8 +265,24 @@ async def test_a_signed_path_to_no_message_is_kept(bounces: Any, compose: Any) -
 
 async def test_a_letter_to_a_return_path_is_kept_for_a_person(bounces: Any) -> None:
     message_id = await bounces.message()
-    outcome = await bounces.report(b"From: a@b.example\r\nSubject: Re: guide\r\n\r\nthank you\r\n", message_id)
+    letter = b"From: a@b.example\r\nSubject: Re: guide\r\n\r\nthank you\r\n"
+    outcome = await bounces.report(letter, message_id)
     assert (outcome["state"], outcome["reason"], outcome["message_id"]) == ("unmatched", "not-a-report", message_id)
+    (event,) = await bounces.events(message_id)
+    assert (event["type"], event["status"], event["detail"]) == ("other-mail", "sent", {"report": outcome["id"]})
+    async with bounces.wiring.db.read() as conn:
+        shown = entries((await institution_events(conn, INSTITUTION, Sight()))[message_id], "application-complete")
+    assert shown[0].text.startswith("返信など、配信の通知ではないメールが届きました")
+    again = [await bounces.keep(letter, message_id) for _ in range(2)]
+    await bounces.apply()
+    assert set((await bounces.states(again)).values()) == {"duplicate"}
+    assert await bounces.told(message_id) == ["other-mail"]
+
+
+async def test_what_belongs_to_another_message_leaves_no_trace_at_this_one(bounces: Any, compose: Any) -> None:
+    theirs, ours = await bounces.message(), await bounces.message()
+    await bounces.report(compose(returned=bounces.header(theirs)), ours)
+    assert await bounces.told(ours) == await bounces.told(theirs) == []
 
 
 def relayed(raw: bytes) -> bytes:

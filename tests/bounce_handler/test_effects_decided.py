@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_handler.effects import judge
+from core.messages import Change
 from core.reports import (
     Action,
     BounceClass,
@@ -25,6 +26,7 @@ from core.reports import (
     Unmatched,
     Verdict,
     Wait,
+    reaches,
 )
 from core.statuses import BOUNCEABLE, TRANSITIONS, Status
 
@@ -43,14 +45,21 @@ def told(address: str, action: Action | None, **changes: Any) -> RecipientReport
     return RecipientReport(address=address, action=action, **facts)
 
 
-def decided(status: Status, kind: ReportType, *recipients: RecipientReport, unused: bool = False) -> Verdict:
+def decided(
+    status: Status,
+    kind: ReportType,
+    *recipients: RecipientReport,
+    unused: bool = False,
+    reached: bool = False,
+    ours: str = OURS,
+) -> Verdict:
     kept = KeptReport("report", "message", "digest", None, b"", b"")
     report = ReadReport(kept, ParsedReport(kind, recipients), unused)
-    return judge(report, Correlation(ReportTarget("message", status, OURS), None), NOW)
+    return judge(report, Correlation(ReportTarget("message", status, ours, reached=reached), None), NOW)
 
 
-def effect(status: Status, kind: ReportType, *recipients: RecipientReport, unused: bool = False) -> Effect:
-    verdict = decided(status, kind, *recipients, unused=unused)
+def effect(status: Status, kind: ReportType, *recipients: RecipientReport, **more: Any) -> Effect:
+    verdict = decided(status, kind, *recipients, **more)
     assert isinstance(verdict, Effect)
     assert verdict.change.message_id == "message"
     assert verdict.change.detail["report"] == "report"
@@ -129,14 +138,19 @@ def test_among_several_recipients_ours_decides(ours: Action, kind: ReportType, t
     assert "forwarded_to" not in change.detail
 
 
-def test_our_recipient_is_known_by_either_form_of_its_domain() -> None:
-    kept = KeptReport("report", "message", "digest", None, b"", b"")
-    recipients = (*OTHERS_FAILED, told("soumu@病院.example.jp", Action.DELIVERED))
-    report = ReadReport(kept, ParsedReport(ReportType.BOUNCE, recipients))
-    target = ReportTarget("message", Status.SENT, "soumu@" + "病院.example.jp".encode("idna").decode())
-    verdict = judge(report, Correlation(target, None), NOW)
-    assert isinstance(verdict, Effect)
-    assert "forwarded_to" not in verdict.change.detail
+@pytest.mark.parametrize(
+    ("ours", "written"),
+    [
+        ("soumu@xn--0rys90e.example.jp", "soumu@病院.example.jp"),
+        ("a..b@docomo.ne.jp", '"a..b"@docomo.ne.jp'),
+        ("soumu+g.mis@clinic.example.jp", "soumu+2Bg.mis@clinic.example.jp"),
+    ],
+)
+def test_a_failure_of_ours_is_no_success_however_it_is_written(ours: str, written: str) -> None:
+    recipients = [told("other@example.jp", Action.DELIVERED), told(written, Action.FAILED)]
+    change = effect(Status.SENT, ReportType.BOUNCE, *recipients, ours=ours).change
+    assert (change.target, change.values["bounce_class"]) == (Status.UNDELIVERED, "hard")
+    assert "forwarded_to" not in change.detail
 
 
 def test_the_worst_that_is_said_of_ours_counts() -> None:
@@ -148,6 +162,38 @@ def test_a_forward_that_failed_is_recorded_as_such() -> None:
     change = effect(Status.SENT, ReportType.BOUNCE, told("owner@home.example", Action.FAILED)).change
     assert change.target is Status.UNDELIVERED
     assert change.detail["forwarded_to"] == "o***@home.example"
+    assert (change.values["reason"], change.values["bounce_class"]) == ("userunknown", "soft")
+    assert change.detail["bounce_class"] == "soft"
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_beyond_an_address_that_was_reached_nothing_is_lost(status: Status) -> None:
+    change = effect(status, ReportType.BOUNCE, *OTHERS_FAILED, reached=True).change
+    assert (change.target, change.event, change.values) == (None, "forward-failed", {})
+    assert (change.detail["action"], change.detail["forwarded_to"]) == ("failed", "o***@example.jp")
+
+
+def test_our_own_failure_counts_though_we_were_reached() -> None:
+    for recipients in ([told(OURS, Action.FAILED)], [*OTHERS_FAILED, told(OURS, Action.FAILED)], []):
+        change = effect(Status.SENT, ReportType.BOUNCE, *recipients, reached=True).change
+        assert change.target is Status.UNDELIVERED
+
+
+@pytest.mark.parametrize(
+    ("said", "reached"),
+    [
+        (told(OURS, Action.DELIVERED), True),
+        (told(OURS, Action.EXPANDED), True),
+        (told(OURS, Action.RELAYED), False),
+        (told(OURS, Action.DELAYED), False),
+        (told(OURS, Action.FAILED), False),
+        (told("member@example.jp", Action.DELIVERED), False),
+        (told("member@example.jp", Action.EXPANDED), False),
+    ],
+)
+def test_only_our_own_delivery_means_that_we_were_reached(said: RecipientReport, reached: bool) -> None:
+    change = effect(Status.SENT, ReportType.SUCCESS, said).change
+    assert reaches(change.event, change.detail) is reached
 
 
 def test_of_several_forwards_one_that_was_reached_is_enough() -> None:
@@ -185,5 +231,8 @@ def test_a_report_on_another_message_of_ours_is_a_replay() -> None:
     assert isinstance(correlated(kept, "rewritten@relay.example", Correlation(target, None)), Effect)
 
 
-def test_a_letter_to_the_return_path_is_no_report() -> None:
-    assert decided(Status.SENT, ReportType.OTHER) == Unmatched("not-a-report")
+@pytest.mark.parametrize("status", list(Status))
+def test_a_letter_to_the_return_path_is_no_report_and_leaves_a_trace(status: Status) -> None:
+    verdict = decided(status, ReportType.OTHER)
+    assert isinstance(verdict, Unmatched)
+    assert verdict == Unmatched("not-a-report", Change("message", None, "other-mail", NOW, {"report": "report"}))

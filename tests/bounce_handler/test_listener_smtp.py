@@ -10,11 +10,14 @@ from typing import Any
 import aiosmtplib
 import pytest
 
+from bounce_handler.addressed import arrival_of
 from bounce_handler.reception import token_digest
 from core.reports import Arrival
 from core.return_path import ReturnPaths
 from core.statuses import Status
 
+NULL_PATH = b"Return-Path: <>\r\n"
+HELLO = b"Subject: hello\r\n\r\nhello\r\n"
 FORGED = "r-" + "a" * 26 + "-" + "b" * 24 + "@bounces.example.jp"
 
 
@@ -24,7 +27,12 @@ async def test_a_report_is_kept_and_has_its_effect(bounces: Any, post: Any, comp
     raw = compose(to=path)
     assert await post.send(raw, path) == "2.0.0 Kept"
     (row,) = await bounces.reports()
-    assert (row["state"], row["raw"], row["message_id"], row["peer"]) == ("new", raw, message_id, "127.0.0.1")
+    assert (row["state"], row["raw"], row["message_id"], row["peer"]) == (
+        "new",
+        NULL_PATH + raw,
+        message_id,
+        "127.0.0.1",
+    )
     assert row["token_digest"] == token_digest(path.partition("@")[0])
     await bounces.apply()
     assert await bounces.status(message_id) is Status.UNDELIVERED
@@ -59,10 +67,10 @@ async def test_several_return_paths_in_one_transaction(bounces: Any, post: Any, 
 )
 async def test_what_else_comes_to_the_domain_is_kept(sqlite_bounces: Any, listen: Any, recipient: str) -> None:
     post = await listen(sqlite_bounces)
-    assert await post.send(b"Subject: hello\r\n\r\nhello\r\n", recipient) == "2.0.0 Kept"
+    assert await post.send(HELLO, recipient) == "2.0.0 Kept"
     await sqlite_bounces.apply()
     (row,) = await sqlite_bounces.reports()
-    assert (row["state"], row["reason"], row["raw"]) == ("unmatched", "no-token", b"Subject: hello\r\n\r\nhello\r\n")
+    assert (row["state"], row["reason"], row["raw"]) == ("unmatched", "no-token", NULL_PATH + HELLO)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +187,7 @@ async def test_eight_bit_and_utf8_mails_are_taken(sqlite_bounces: Any, listen: A
         await relay.mail("", options=["BODY=8BITMIME", "SMTPUTF8"])
         await relay.rcpt("窓口@bounces.example.jp", encoding="utf-8")
         await relay.data(raw)
-    assert [row["raw"] for row in await sqlite_bounces.reports()] == [raw]
+    assert [row["raw"] for row in await sqlite_bounces.reports()] == [NULL_PATH + raw]
 
 
 async def test_an_ordinary_client_is_served(sqlite_bounces: Any, listen: Any, compose: Any) -> None:
@@ -223,4 +231,55 @@ async def test_commands_in_one_packet_are_answered_in_order(sqlite_bounces: Any,
         b"354",
         b"250",
     ]
-    assert [row["raw"] for row in await sqlite_bounces.reports()] == [b"Subject: 1\r\n\r\n.dot\r\n", b""]
+    assert [row["raw"] for row in await sqlite_bounces.reports()] == [NULL_PATH + b"Subject: 1\r\n\r\n.dot\r\n", b""]
+
+
+@pytest.mark.parametrize(
+    ("sender", "field"),
+    [
+        ("<>", "<>"),
+        ("<Mailer@gw.example.jp>", "<Mailer@gw.example.jp>"),
+        ('<"a b"@gw.example.jp> SIZE=5', '<"a b"@gw.example.jp>'),
+        ('<"a>\x0b\x01\r\\"b"@gw.example.jp>', '<"a>???\\"b"@gw.example.jp>'),
+    ],
+)
+async def test_the_reverse_path_is_kept_with_its_mail(
+    sqlite_bounces: Any, listen: Any, sender: str, field: str
+) -> None:
+    post = await listen(sqlite_bounces)
+    octets = f"EHLO relay\r\nMAIL FROM:{sender}\r\nRCPT TO:<postmaster>\r\nDATA\r\n".encode()
+    mail = b"X-A: 1\r\nreturn-path: <root@gw.example.jp>\r\n (first)\r\nSubject: hello\r\n\r\nReturn-Path: <b@c>\r\n"
+    await post.talk(octets + mail + b".\r\nQUIT\r\n", answers=11)
+    kept = f"Return-Path: {field}\r\nX-A: 1\r\nSubject: hello\r\n\r\nReturn-Path: <b@c>\r\n".encode()
+    assert [row["raw"] for row in await sqlite_bounces.reports()] == [kept]
+
+
+ANSWER = (
+    "From: <soumu@example.jp>\r\nSubject: Re: 【G-MIS】利用案内\r\nMessage-ID: <1@example.jp>\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\n\r\n"
+    "ただいま不在にしております。11月30日以降にご連絡いたします。\r\n"
+).encode()
+
+
+async def test_a_mail_is_read_by_smtp_as_it_is_from_a_file(bounces: Any, post: Any) -> None:
+    """The null reverse path tells it from a person's letter; a copy from a mailbox is the same mail."""
+    message_id = await bounces.message()
+    path = bounces.return_path(message_id)
+    await post.send(ANSWER, path)
+    await bounces.apply()
+    assert await bounces.told(message_id) == ["auto-reply"]
+    copy = f"Return-Path: <>\nDelivered-To: {path}\n".encode() + ANSWER.replace(b"\r\n", b"\n")
+    await bounces.wiring.reports.keep([arrival_of(copy, bounces.return_paths)])
+    await post.send(NULL_PATH + ANSWER, path)
+    await bounces.apply()
+    assert await bounces.told(message_id) == ["auto-reply"]
+    assert sorted(row["state"] for row in await bounces.reports()) == ["applied", "duplicate", "duplicate"]
+
+
+async def test_the_same_words_from_a_person_are_a_letter(sqlite_bounces: Any, listen: Any) -> None:
+    post = await listen(sqlite_bounces)
+    message_id = await sqlite_bounces.message()
+    async with post.client() as relay:
+        await relay.sendmail("soumu@example.jp", [sqlite_bounces.return_path(message_id)], ANSWER)
+    await sqlite_bounces.apply()
+    assert await sqlite_bounces.told(message_id) == ["other-mail"]

@@ -18,6 +18,7 @@ from core.statuses import Status
 from store.bulk import insert_rows
 from store.candidates import READY
 from store.chores import EXPIRED, NEXT_EXPIRY
+from store.hearing import heard_first
 from store.intake import known
 from store.leases import ABSENT, HELD
 from store.moves import Moves
@@ -118,6 +119,19 @@ async def test_changes_in_bulk_find_their_messages_by_key(full: Any, lease: str 
     assert "pk_messages" in found or "sqlite_autoindex_messages_1" in found, found
     assert "ix_messages_lease" not in found
     assert not scans(found, "messages")
+
+
+@pytest.mark.parametrize("in_doubt", [1, 50])
+async def test_reports_on_what_is_in_doubt_are_found_by_an_index(full: Any, in_doubt: int) -> None:
+    values = {"ready_at": NOW}
+    changes = [Change(full.ids(), Status.IN_DOUBT, "in-doubt", NOW, {}, values) for _ in range(in_doubt)]
+
+    async def run(conn: AsyncConnection) -> None:
+        assert await heard_first(conn, changes) == changes
+
+    found = await plan(full, run)
+    assert "ix_reports_" in found, found
+    assert not scans(found, "reports")
 
 
 async def test_what_a_job_depends_on_is_found_by_its_keys(full: Any) -> None:

@@ -87,7 +87,13 @@ def _notes(event: str, detail: Mapping[str, Any]) -> Iterable[str]:
         yield "自動では再送しません。担当者が送信結果を確定してください。"
     if detail.get("alarm"):
         yield "設定の見直しが必要です。管理者へご連絡ください。"
-    if detail.get("address_unused"):
-        yield "このメールアドレスは使われていないとの内容です。"
+    yield from _notes_of_report(detail)
     if detail.get("by") is not None:
         yield f"操作した人：{detail['by']}"
+
+
+def _notes_of_report(detail: Mapping[str, Any]) -> Iterable[str]:
+    if detail.get("forwarded_to") is not None:
+        yield f"転送先など、別のメールアドレス（{detail['forwarded_to']}）についての通知です。"
+    if detail.get("address_unused"):
+        yield "このメールアドレスは使われていないとの内容です。"

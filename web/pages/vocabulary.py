@@ -56,7 +56,9 @@ EVENTS: Mapping[str, str] = {
     "tries-ended": "再送を終えました",
     "delay-reported": "配達が遅れているとの通知が届きました",
     "delivery-reported": "配達されたとの通知が届きました",
+    "forward-failed": "転送先やグループの一部の宛先に届かなかったとの通知が届きました（元の宛先には届いています）",
     "auto-reply": "自動応答のメールが届きました",
+    "other-mail": "返信など、配信の通知ではないメールが届きました（内容は事務局の「未照合の報告」にあります）",
     "complaint": "迷惑メールとの申告が届きました",
     "resolved": "担当者が送信結果を確定しました",
     "resent": "担当者が再送しました",
@@ -70,7 +72,7 @@ EVENTS: Mapping[str, str] = {
 EVENT_TONES: Mapping[str, str] = {
     **dict.fromkeys(("sent", "delivery-reported", "gate-opened"), GOOD),
     **dict.fromkeys(("refused", "retries-exhausted", "bounced", "bounced-again", "complaint", "gate-closed"), BAD),
-    **dict.fromkeys(("deferred", "in-doubt", "delay-reported", "tries-ended"), DOUBT),
+    **dict.fromkeys(("deferred", "in-doubt", "delay-reported", "forward-failed", "other-mail", "tries-ended"), DOUBT),
 }
 
 MINOR_EVENTS = frozenset({"claimed", "in-flight", "taken-over", "given-back", "replanned"})
