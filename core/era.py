@@ -15,23 +15,29 @@ from core.jst import to_tokyo
 class _Era(NamedTuple):
     name: str
     first_day: date
+    first_year: int
 
 
 _ERAS = (  # newest first
-    _Era("令和", date(2019, 5, 1)),
-    _Era("平成", date(1989, 1, 8)),
-    _Era("昭和", date(1926, 12, 25)),
+    _Era("令和", date(2019, 5, 1), 2019),
+    _Era("平成", date(1989, 1, 8), 1989),
+    _Era("昭和", date(1926, 12, 25), 1926),
+    _Era("大正", date(1912, 7, 30), 1912),
+    _Era("明治", date(1873, 1, 1), 1868),  # the day from which its calendar is the western one
 )
 
 _WEEKDAYS = "月火水木金土日"
 
 
 def era_year(day: date) -> str:
-    """The year of `day`: 令和9年, the first one 令和元年. Raises ValueError before 昭和."""
+    """The year of `day`: 令和9年, the first one 令和元年. Before 明治6年, when Japan took over our calendar, 1868年.
+
+    Every date has one: what is on record is shown, be it as wrong as the year 1.
+    """
     for era in _ERAS:
         if day >= era.first_day:
             return f"{_year_in(era, day.year)}年"
-    raise ValueError(f"{day} lies before the eras that mails are dated in")
+    return f"{day.year}年"
 
 
 @lru_cache(maxsize=1024)
@@ -55,16 +61,13 @@ def fiscal_year_of(day: date) -> int:
 
 @lru_cache(maxsize=64)
 def fiscal_year_text(year: int) -> str:
-    """令和8年度（2026年度）. A year in which an era begins takes its name: 2019 is 令和元年度.
-
-    Raises ValueError before 昭和.
-    """
+    """令和8年度（2026年度）. The year in which an era begins is its first one: 2019 is 令和元年度."""
     for era in _ERAS:
         if year >= era.first_day.year:
             return f"{_year_in(era, year)}年度（{year}年度）"
-    raise ValueError(f"fiscal year {year} lies before the eras that mails are dated in")
+    return f"{year}年度"
 
 
 def _year_in(era: _Era, year: int) -> str:
-    count = year - era.first_day.year + 1
+    count = year - era.first_year + 1
     return f"{era.name}{'元' if count == 1 else count}"

@@ -28,6 +28,7 @@ from helpdesk.summary import summarise
 from helpdesk.vocabulary import Desk, ReportStatus, Symptom
 from helpdesk.wording import Texts
 from scheduler.suppressing import BY_HAND
+from scheduler.fields import LAST_DAY
 from store.engine import Database
 from store.reading import EVERYTHING, AnyRow, Sight
 from store.reading_institutions import InstitutionRecord, institution_record, prefecture_of
@@ -173,10 +174,15 @@ def _application_facts(row: AnyRow, record: InstitutionRecord, now: datetime) ->
         account=None if row.account is None else Account(row.account),
         received_on=row.received_on,
         created_at=row.created_at,
-        approved_on=row.approved_on,
+        approved_on=_approved_on(row),
         decided_rule=None if row.decision == MAIL_FOLLOWED else row.decision,
         messages=_message_facts(_of_application(record, row.id), record, now),
     )
+
+
+def _approved_on(row: AnyRow) -> date | None:
+    """None also for a day beyond all years, which once was accepted and from which nothing can be counted."""
+    return row.approved_on if row.approved_on is not None and row.approved_on <= LAST_DAY else None
 
 
 def _of_application(record: InstitutionRecord, application_id: str) -> list[AnyRow]:

@@ -18,7 +18,11 @@ T = TypeVar("T")
 MAX_NAME = 200
 _ID = re.compile(r"[\x20-\x7e]{1,200}")
 _CODE = re.compile(r"[A-Za-z0-9-]{1,20}")
-_LATEST_YEAR = 2099
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
+"""Within which every date of a job lies. Systems write "no date" as one far outside: 0001-01-01, 1900-01-01,
+1970-01-01, 9999-12-31; the helpdesk would read it to callers as the day of their application."""
+
+_LATEST_YEAR = LAST_DAY.year
 _HALF = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_IN_LINES = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
@@ -143,8 +147,12 @@ class Reader:
         return value
 
     def day(self, key: str, *, required: bool) -> date | None:
-        """YYYY-MM-DD."""
-        return self._parsed(key, parse_date, "must be a date as YYYY-MM-DD", required=required)
+        """YYYY-MM-DD, from FIRST_DAY to LAST_DAY."""
+        value = self._parsed(key, parse_date, "must be a date as YYYY-MM-DD", required=required)
+        if value is not None and not FIRST_DAY <= value <= LAST_DAY:
+            self.refuse(key, "range", f"must lie between {FIRST_DAY} and {LAST_DAY}")
+            return None
+        return value
 
     def moment(self, key: str, *, required: bool) -> datetime | None:
         """RFC 3339 with an offset, up to the year 2099."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -108,6 +108,15 @@ BAD = [
     (issue(application__received_on="2026-11-25"), "application.received_on", "future"),
     (issue(application__received_on="24.11.2026"), "application.received_on", "format"),
     (issue(application__approved_on="2026-02-30"), "application.approved_on", "format"),
+    (issue(application__received_on="0001-01-01"), "application.received_on", "range"),
+    (issue(application__received_on="1900-01-01"), "application.received_on", "range"),
+    (issue(application__received_on="1970-01-01"), "application.received_on", "range"),
+    (issue(application__received_on="1999-12-31"), "application.received_on", "range"),
+    (issue(application__received_on="9999-12-31"), "application.received_on", "range"),
+    (issue(application__approved_on="1999-12-31"), "application.approved_on", "range"),
+    (issue(application__approved_on="2100-01-01"), "application.approved_on", "range"),
+    (issue(kind="reminder", data={"fiscal_year": 2026, "deadline": "1999-12-31"}), "data.deadline", "range"),
+    (issue(kind="reminder", data={"fiscal_year": 2026, "deadline": "2100-01-01"}), "data.deadline", "range"),
     (issue(application__colour="red"), "application.colour", "unknown-field"),
     (issue(institution=...), "institution", "required"),
     (issue(institution__code="35/1"), "institution.code", "format"),
@@ -174,6 +183,18 @@ BAD = [
 @pytest.mark.parametrize(("raw", "field", "error_code"), BAD)
 def test_a_bad_job_is_refused_by_its_field(raw: dict[str, Any], field: str, error_code: str) -> None:
     assert errors_of(raw) == {field: error_code}
+
+
+def test_dates_up_to_the_ends_of_their_range_are_good() -> None:
+    job = parse_job(issue(application__received_on="2000-01-01", application__approved_on="2099-12-31"), NOW, RULES)
+    assert job.application is not None
+    assert (job.application.received_on, job.application.approved_on) == (date(2000, 1, 1), date(2099, 12, 31))
+
+
+def test_a_date_out_of_range_is_told_the_range() -> None:
+    with pytest.raises(JobRefused) as refused:
+        parse_job(issue(application__received_on="0001-01-01"), NOW, RULES)
+    assert [error.detail for error in refused.value.errors] == ["must lie between 2000-01-01 and 2099-12-31"]
 
 
 @pytest.mark.parametrize("raw", ["text", 5, None, [], True])

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from core.era import date_text, era_year, fiscal_year_of, fiscal_year_text, moment_text
 
-DATES = st.dates(date(1926, 12, 25), date(2099, 12, 31))
-FIRST_WESTERN_YEAR = {"昭和": 1926, "平成": 1989, "令和": 2019}
+DATES = st.dates(date(1873, 1, 1), date(9999, 12, 31))
+FIRST_WESTERN_YEAR = {"明治": 1868, "大正": 1912, "昭和": 1926, "平成": 1989, "令和": 2019}
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,14 @@ FIRST_WESTERN_YEAR = {"昭和": 1926, "平成": 1989, "令和": 2019}
         (date(2019, 12, 31), "令和元年12月31日（火）"),
         (date(1989, 1, 8), "平成元年1月8日（日）"),
         (date(1989, 1, 7), "昭和64年1月7日（土）"),
+        (date(1926, 12, 25), "昭和元年12月25日（土）"),
+        (date(1926, 12, 24), "大正15年12月24日（金）"),
+        (date(1912, 7, 30), "大正元年7月30日（火）"),
+        (date(1912, 7, 29), "明治45年7月29日（月）"),
+        (date(1900, 1, 1), "明治33年1月1日（月）"),
+        (date(1873, 1, 1), "明治6年1月1日（水）"),
+        (date(1872, 12, 31), "1872年12月31日（火）"),
+        (date(1, 1, 1), "1年1月1日（月）"),
         (date(2028, 2, 29), "令和10年2月29日（火）"),
     ],
 )
@@ -75,6 +83,9 @@ def test_a_datetime_is_no_date():
         (2019, "令和元年度（2019年度）"),
         (2018, "平成30年度（2018年度）"),
         (1988, "昭和63年度（1988年度）"),
+        (1925, "大正14年度（1925年度）"),
+        (1873, "明治6年度（1873年度）"),
+        (1872, "1872年度"),
     ],
 )
 def test_fiscal_years(year, text):
@@ -88,7 +99,7 @@ def test_a_fiscal_year_begins_in_april(day):
     assert fiscal_year_text(start.year).endswith(f"度（{start.year}年度）")
 
 
-@pytest.mark.parametrize(("function", "value"), [(era_year, date(1926, 12, 24)), (fiscal_year_text, 1925)])
-def test_before_the_known_eras_there_is_an_error(function, value):
-    with pytest.raises(ValueError, match="before the eras"):
-        function(value)
+@given(st.dates())
+def test_every_day_has_its_words(day):
+    assert date_text(day).startswith(era_year(day))
+    assert date_text(day).removeprefix(era_year(day)).startswith(f"{day.month}月{day.day}日")

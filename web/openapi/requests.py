@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.kinds import ACCOUNT_ISSUE, Account, InstitutionType, Kind, Route, Scheme
+from scheduler.fields import FIRST_DAY, LAST_DAY
 from web.openapi.parts import (
     BOOLEAN,
     CODE,
@@ -63,13 +64,14 @@ _RECIPIENT = taken(
     },
     ["email"],
 )
+_DAY = {**DATE, "description": f"of {FIRST_DAY} to {LAST_DAY}"}
 _APPLICATION = taken(
     {
         "id": IDENTIFIER,
         "route": words(list(Route)),
         "account": nullable(words(list(Account))),
-        "received_on": DATE,
-        "approved_on": nullable(DATE),
+        "received_on": _DAY,
+        "approved_on": nullable(_DAY),
     },
     ["id", "route", "received_on"],
 )
