@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
+
+_FRAMES = 15
 
 
 class TodokeError(Exception):
@@ -29,3 +32,9 @@ class FieldError:
 
 class ConfigurationError(TodokeError):
     """Settings or data files that cannot be used; the message says which, and what to do."""
+
+
+def frames(error: BaseException) -> list[str]:
+    """Where an error came up, the innermost last, for a log. Its own words stay out: those of a database quote rows."""
+    found = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in found]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError, OperationalError
+import structlog
+from sqlalchemy.exc import IntegrityError
 
 from core.batching import Batcher
 from core.clock import Clock
 from core.ending import within
-from core.errors import FieldError
+from core.errors import FieldError, frames
 from core.jobs import Job
 from core.problems import Problem, field_problem
 from scheduler.calendar import OutsideCalendar
@@ -20,8 +21,10 @@ from scheduler.job_parsing import InputRules, JobRefused, canonical, parse_job
 from scheduler.planning import Planner
 from scheduler.refusals import Refused
 from store.cipher import Cipher
-from store.engine import Database, DatabaseUnavailable
+from store.engine import OUTAGE, Database, DatabaseUnavailable
 from store.intake import AlreadyIssuedError, Batch, Known, known, save
+
+log = structlog.get_logger("scheduler")
 
 MAX_JOBS = 1000
 _BATCH_SECONDS = 20.0
@@ -85,7 +88,10 @@ class Intake:
         self._singles: Batcher[tuple[Any, str], Answer] = Batcher(self._accept_in_time)
 
     async def accept(self, raws: Sequence[Any], publisher: str) -> list[Answer]:
-        """One answer a job, in order. What is answered with 2xx is durable; a bad job loses no good one."""
+        """One answer a job, in order. What is answered with 2xx is durable; a bad job loses no good one.
+
+        Nor does one that brings out a fault of ours: it alone is answered 500. Raises OUTAGE.
+        """
         return await self._accept_in_time([(raw, publisher) for raw in raws])
 
     async def accept_one(self, raw: Any, publisher: str) -> Answer:
@@ -108,6 +114,12 @@ class Intake:
         return [await self._final(item) for item in items]
 
     def _parse(self, raw: Any, publisher: str, now: datetime) -> _Item:
+        try:
+            return self._read(raw, publisher, now)
+        except Exception as error:
+            return _Item(raw, publisher, answer=_fault("failed to read a job", error))
+
+    def _read(self, raw: Any, publisher: str, now: datetime) -> _Item:
         if isinstance(raw, Unparsable):
             return _Item(raw, publisher, answer=_answer(Problem("unparsable", detail=raw.detail)))
         try:
@@ -120,14 +132,22 @@ class Intake:
             return _Item(raw, publisher, answer=_answer(problem))
 
     async def _accept_parsed(self, items: Sequence[_Item], now: datetime) -> None:
-        """Together first; one by one when another process was faster with one of them."""
+        """Together first; one by one when another process was faster with one of them, or one brings out a fault."""
         try:
             await self._transact(items, now)
-        except (IntegrityError, AlreadyIssuedError, OperationalError):
+        except Exception:
             for item in items:
                 await self._accept_alone(item, now)
 
-    async def _accept_alone(self, item: _Item, now: datetime, tries: int = 3) -> None:
+    async def _accept_alone(self, item: _Item, now: datetime) -> None:
+        try:
+            await self._try_alone(item, now)
+        except OUTAGE:
+            raise
+        except Exception as error:
+            item.answer = _fault("failed to take in a job", error)
+
+    async def _try_alone(self, item: _Item, now: datetime, tries: int = 3) -> None:
         for left in reversed(range(tries)):
             try:
                 await self._transact([item], now)
@@ -139,7 +159,7 @@ class Intake:
 
     async def _transact(self, items: Sequence[_Item], now: datetime) -> None:
         for item in items:
-            item.answer = None
+            item.answer = item.issued_to = None
         async with self._db.write(wake=True) as conn:
             found = await known(conn, [item.job for item in items if item.job], _ids(items))
             batch = Batch()
@@ -173,12 +193,25 @@ class Intake:
         assert item.answer is not None
         if item.issued_to is None:
             return item.answer
-        procedure = await self._issued_advice(*item.issued_to)
+        try:
+            procedure = await self._issued_advice(*item.issued_to)
+        except Exception as error:  # the refusal is true without its procedure, and others wait for their answers
+            _tell("failed to advise on a job that was issued before", error)
+            return item.answer
         return Answer(item.answer.status, item.answer.body | {"procedure": procedure})
 
 
 def _ids(items: Collection[_Item]) -> set[str]:
     return {item.raw["job_id"] for item in items}
+
+
+def _fault(what: str, error: Exception) -> Answer:
+    _tell(what, error)
+    return _answer(Problem("internal"))
+
+
+def _tell(what: str, error: Exception) -> None:
+    log.error(what, kind=type(error).__name__, where=frames(error))
 
 
 def _answer(problem: Problem) -> Answer:

@@ -15,7 +15,8 @@ import orjson
 from psycopg.pq import ConnStatus
 from sqlalchemy import URL, event, func, make_url, text
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DisconnectionError, InternalError, OperationalError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import TodokeError
@@ -63,6 +64,10 @@ _AT_ONCE = {"isolation_level": "AUTOCOMMIT"}
 
 class DatabaseUnavailable(TodokeError):
     """The database cannot be reached or opened."""
+
+
+OUTAGE = (OperationalError, InterfaceError, PoolExhausted, DatabaseUnavailable)
+"""What is raised where the database, and not what was asked of it, is in trouble."""
 
 
 def unavailable(error: OperationalError | OSError) -> DatabaseUnavailable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from typing import Any
 
 import structlog
@@ -11,12 +10,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.errors import frames
 from core.problems import Problem
 from web.problems import problem_answer
 
 log = structlog.get_logger("web")
-
-_FRAMES = 15
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -73,7 +71,7 @@ class _Exchange:
             log.info("answered", **self._about(), status=self._status, ms=milliseconds)
 
     async def _apologise(self, error: Exception) -> None:
-        log.error("failed to answer", **self._about(), kind=type(error).__name__, where=_where(error))
+        log.error("failed to answer", **self._about(), kind=type(error).__name__, where=frames(error))
         answer = problem_answer(Request(self._scope), Problem("internal"))
         await answer(self._scope, self._receive, self._send)
 
@@ -97,9 +95,3 @@ class _Exchange:
             "path": getattr(route, "path_format", "unmatched"),
             "principal": self._scope.get("state", {}).get("principal"),
         }
-
-
-def _where(error: Exception) -> list[str]:
-    """The innermost frames. The error's own words stay out: those of a database quote rows."""
-    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

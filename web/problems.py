@@ -6,8 +6,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeAlias
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -15,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from core.errors import TodokeError
 from core.problems import MEDIA_TYPE, Problem
 from scheduler.commands import CommandRefused
-from store.engine import DatabaseUnavailable
+from store.engine import OUTAGE
 from web.pages.errors import problem_page, shows_pages
 
 log = structlog.get_logger("web")
@@ -92,9 +90,6 @@ EXCEPTION_HANDLERS: Mapping[int | type[Exception], Handler] = {
     Refusal: _on_refusal,
     CommandRefused: _on_command_refused,
     HTTPException: _on_http_exception,
-    OperationalError: _on_database_trouble,
-    InterfaceError: _on_database_trouble,
-    PoolExhausted: _on_database_trouble,
-    DatabaseUnavailable: _on_database_trouble,
+    **dict.fromkeys(OUTAGE, _on_database_trouble),
     ClientDisconnect: _on_disconnect,
 }

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +186,29 @@ def test_a_long_file_is_answered_while_it_is_read(
     assert [number for _, number in told] == list(range(1, 41))
     assert all(number <= already <= number + 2 * 7 for already, number in told)
     assert capsys.readouterr().out == "0 accepted, 40 refused\n"
+
+
+def issue(job_id: str, application: str) -> dict[str, Any]:
+    """An account-issue from which no mail follows."""
+    return JOB | {
+        "job_id": job_id,
+        "kind": "account-issue",
+        "application": {"id": application, "route": "self", "account": "permitted", "received_on": "2026-01-05"},
+        "institution": REPORT["institution"],
+        "data": {},
+    }
+
+
+def test_a_line_that_brings_out_a_fault_of_ours_does_not_stop_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "j.ndjson"
+    file.write_text(lines(issue("a", "A-1")))
+    assert call(publishing.publish_jobs, file) == 0
+    with closing(sqlite3.connect(tmp_path / "data" / "todoke.sqlite3")) as conn, conn:
+        conn.execute("UPDATE applications SET route = 'by-balloon'")  # nothing can be told of it any more
+    file.write_text(lines(issue("b", "A-1"), job(1)))
+    assert call(publishing.publish_jobs, file) == 1
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1] == "1 accepted, 1 refused"
+    assert f"{file}:1: already-issued (job b): " in told.err
