@@ -54,7 +54,7 @@ def normalise_address(text: str, carrier_domains: Collection[str]) -> str:
         raise AddressRefused("local-part", "the part before the @ must be ASCII")
     accepted = _legacy(local, domain, carrier_domains) or _ordinary(address) or _validated(address)
     if len(accepted) > MAX_OCTETS:
-        raise AddressRefused("too-long", f"an address has at most {MAX_OCTETS} octets")
+        raise _too_long()
     return accepted
 
 
@@ -102,6 +102,17 @@ def _legacy(local: str, domain: str, carrier_domains: Collection[str]) -> str | 
 
 
 def _validated(address: str) -> str:
+    """As email-validator takes it. What it says is not passed on: it quotes labels and characters of the address."""
+    domain = _domain_taken(address)
+    if domain is None:
+        raise _refused(address)
+    if "." not in domain or domain.rpartition(".")[2].isdigit():
+        raise AddressRefused("domain", "the part after the @ is not a full domain name")
+    return f"{address.rpartition('@')[0]}@{domain}"
+
+
+def _domain_taken(address: str) -> str | None:
+    """The A-label form of the domain, in lower case; None for an address that email-validator refuses."""
     from email_validator import EmailNotValidError, validate_email
 
     try:
@@ -114,16 +125,21 @@ def _validated(address: str) -> str:
             globally_deliverable=False,
             test_environment=True,  # .test is for testing (RFC 6761 section 6.2): sinks are there
         )
-    except EmailNotValidError as error:
-        raise AddressRefused("format", _without_value(str(error), address)) from None
-    domain = (found.ascii_domain or "").lower()
-    if "." not in domain or domain.rpartition(".")[2].isdigit():
-        raise AddressRefused("domain", "the part after the @ is not a full domain name")
-    return f"{address.rpartition('@')[0]}@{domain}"
+    except EmailNotValidError:
+        return None
+    return (found.ascii_domain or "").lower()
 
 
-def _without_value(message: str, address: str) -> str:
-    """email-validator quotes single characters of the address; whole parts must not come through."""
-    for part in (address, *address.split("@")):
-        message = message.replace(part, "…") if len(part) > 1 else message
-    return message
+def _refused(address: str) -> AddressRefused:
+    """Which side of an address that email-validator refuses is to blame."""
+    local, _, domain = address.rpartition("@")
+    if _domain_taken(f"{local}@example.jp") is None:
+        detail = "the part before the @ is up to 64 letters, digits and signs as in a-b_c, single dots between them"
+        return AddressRefused("format", detail)
+    if _domain_taken(f"a@{domain}") is None:
+        return AddressRefused("format", "the part after the @ is not a domain name that mails are sent to")
+    return _too_long()
+
+
+def _too_long() -> AddressRefused:
+    return AddressRefused("too-long", f"an address has at most {MAX_OCTETS} octets")

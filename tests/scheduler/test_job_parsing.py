@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import unicodedata
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from core.errors import FieldError
 from core.kinds import Account, Kind
 from scheduler import addresses
 from scheduler.job_parsing import InputRules, JobRefused, canonical, parse_job
@@ -68,10 +70,14 @@ def change(job: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return job
 
 
-def errors_of(raw: object) -> dict[str, str]:
+def errors(raw: object) -> list[FieldError]:
     with pytest.raises(JobRefused) as refused:
         parse_job(raw, NOW, RULES)
-    return {error.field: error.code for error in refused.value.errors}
+    return refused.value.errors
+
+
+def errors_of(raw: object) -> dict[str, str]:
+    return {error.field: error.code for error in errors(raw)}
 
 
 def test_the_contracts_example_is_good() -> None:
@@ -192,9 +198,8 @@ def test_dates_up_to_the_ends_of_their_range_are_good() -> None:
 
 
 def test_a_date_out_of_range_is_told_the_range() -> None:
-    with pytest.raises(JobRefused) as refused:
-        parse_job(issue(application__received_on="0001-01-01"), NOW, RULES)
-    assert [error.detail for error in refused.value.errors] == ["must lie between 2000-01-01 and 2099-12-31"]
+    (error,) = errors(issue(application__received_on="0001-01-01"))
+    assert error.detail == "must lie between 2000-01-01 and 2099-12-31"
 
 
 @pytest.mark.parametrize("raw", ["text", 5, None, [], True])
@@ -271,6 +276,48 @@ def test_errors_never_echo_a_value() -> None:
     with pytest.raises(JobRefused) as refused:
         parse_job(raw, NOW, RULES)
     assert "geheim" not in json.dumps([str(error) for error in refused.value.errors])
+
+
+@pytest.mark.parametrize(
+    ("email", "blamed"),
+    [
+        ("soumu@tanaka-hanako☃.example.jp", "after the @"),
+        ("soumu@xn--tanakahanako.jp", "after the @"),
+        ("soumu@hanako_tanaka.example.jp", "after the @"),
+        ("soumu@tanaka.invalid", "after the @"),
+        ("hanako..tanaka@example.jp", "before the @"),
+        ("hanako@tanaka@example.jp", "before the @"),
+    ],
+)
+def test_the_side_that_is_to_blame_is_named(email: str, blamed: str) -> None:
+    (error,) = errors(issue(recipient__email=email))
+    assert (error.code, blamed in error.detail) == ("format", True)
+
+
+@pytest.mark.parametrize("letter", "tT")
+def test_an_address_that_is_too_long_is_told_so(letter: str) -> None:
+    email = f"{'h' * 61}@{'.'.join([letter * 60] * 3)}.example.jp"
+    assert errors_of(issue(recipient__email=email)) == {"recipient.email": "too-long"}
+
+
+# None of these letters stand four in a row in what is answered.
+_PLAIN = st.from_regex("[xzqkXZQ0179]([xzqkvw0179-]{0,20}[xzqkvw0179])?", fullmatch=True)
+_ODD = st.sampled_from(["", "", *'☃ー№ﬁ例ßÄ\u0301\u0345\u200dא_.()<>,;:[]\\"!#$%'])
+_PART = st.one_of(_PLAIN, st.builds("{}{}{}".format, _PLAIN, _ODD, _PLAIN), st.builds("xn--{}".format, _PLAIN))
+
+
+@example("soumu", ["tanaka-hanako☃", "example", "jp"])
+@example("soumu", ["hanako", "xn--tanakahanako", "jp"])
+@given(_PLAIN | _PART, st.lists(_PART, min_size=1, max_size=4))
+def test_no_part_of_an_address_stands_in_what_is_answered(local: str, labels: list[str]) -> None:
+    email = f"{local}@{'.'.join(labels)}"
+    with contextlib.suppress(JobRefused):
+        parse_job(issue(recipient__email=email), NOW, RULES)
+        return
+    (error,) = errors(issue(recipient__email=email))
+    forms = {email, unicodedata.normalize("NFKC", email)}
+    parts = {form[place : place + 4] for form in forms for place in range(len(form) - 3)}
+    assert [part for part in parts if part in error.detail] == []
 
 
 JSON = st.recursive(
