@@ -90,8 +90,13 @@ class Api:
         return JSONResponse({"items": [listed(mail) for mail in page.items], "next": cursor})
 
     async def clear_messages(self, request: Request) -> Response:
-        """Forget all mails, or those that match. Forgetting all lets `defer-<N>` begin anew."""
-        query = _query(Parameters(request, _FILTERS))
+        """Forget all mails, or those that match. Forgetting all lets `defer-<N>` begin anew.
+
+        An empty filter is refused here, though it lists all: whoever sends one meant some mails.
+        """
+        parameters = Parameters(request, _FILTERS)
+        parameters.refuse_empty("left out, all mails are deleted")
+        query = _query(parameters)
         if query == Query():
             self._on_clear()
             await self._mailbox.clear()

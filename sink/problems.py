@@ -63,6 +63,12 @@ class Parameters:
             if name not in known:
                 raise bad_parameter(name[:50], "unknown-field", f"known are {', '.join(sorted(known))}")
 
+    def refuse_empty(self, otherwise: str) -> None:
+        """Refuse a parameter that was given without a value; `otherwise` says what happens where it is left out."""
+        for name, value in self._given.items():
+            if not value:
+                raise bad_parameter(name, "empty", f"must not be empty; {otherwise}")
+
     def text(self, name: str) -> str | None:
         """A text; an empty one counts as not given."""
         return self._given.get(name) or None

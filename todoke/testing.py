@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import site
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 from urllib.parse import urlencode
@@ -34,7 +36,7 @@ _START_SECONDS = 20.0
 _STOP_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 60.0
 _FIRST_ERROR = 400
-# -P: a package called `core` or `config` in the project under test must not stand in for ours.
+# -P, and see _environment: a package `core` or `config` of the project under test must not stand in for ours.
 _COMMAND = (sys.executable, "-P", "-m", "todoke", "sink")
 
 
@@ -113,9 +115,12 @@ class TodokeSink:
         return f"http://{self.http_host}:{self.http_port}"
 
     def start(self) -> TodokeSink:
-        """Start the process and wait until it listens. Raises `SinkFailed`."""
+        """Start the process and wait until it listens. Raises `SinkFailed`, also where it was started already."""
+        if self._process is not None:
+            raise SinkFailed("this sink was started already; another TodokeSink is another sink")
         with tempfile.TemporaryFile() as errors:
-            self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=errors)
+            environment = _environment(os.environ)
+            self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=errors, env=environment)
             line = _first_line(self._process, _START_SECONDS)
             try:
                 self._listens(json.loads(line))
@@ -149,21 +154,26 @@ class TodokeSink:
     def messages(
         self, *, to: str | None = None, subject: str | None = None, kind: str | None = None
     ) -> list[CapturedMail]:
-        """All captured mails that match, newest first: a whole address, part of the subject, the exact kind."""
-        found: list[CapturedMail] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            page = self._list(to=to, subject=subject, kind=kind, cursor=cursor)
-            found += [CapturedMail(self, item) for item in page["items"]]
-            cursor = page["next"]
-        return found
+        """All captured mails that match, newest first: a whole address, part of the subject, the exact kind.
+
+        Raises ValueError for one that is empty: what a test expects to have is missing there.
+        """
+        page = self._list(to=to, subject=subject, kind=kind)
+        items = page["items"]
+        while page["next"] is not None:
+            page = self._list(to=to, subject=subject, kind=kind, cursor=page["next"])
+            items += page["items"]
+        return [CapturedMail(self, item) for item in items]
 
     def wait_for(
         self, *, to: str | None = None, subject: str | None = None, kind: str | None = None, timeout: float = 10.0
     ) -> CapturedMail:
-        """The newest mail that matches, as soon as there is one. Raises `NoMailArrived` after `timeout` seconds."""
+        """The newest mail that matches, as soon as there is one. Raises `NoMailArrived` after `timeout` seconds.
+
+        With a time-out of 0 or less, it must be there already. Raises ValueError as `messages` does.
+        """
         deadline = time.monotonic() + timeout
-        wait = min(timeout, _LONGEST_WAIT_SECONDS)
+        wait = min(max(timeout, 0.0), _LONGEST_WAIT_SECONDS)
         while True:
             items = self._list(to=to, subject=subject, kind=kind, limit=1, wait=f"{wait:.3f}")["items"]
             if items:
@@ -181,7 +191,11 @@ class TodokeSink:
         return self._call("GET", path)
 
     def _list(self, **parameters: object) -> dict[str, Any]:
-        query = urlencode({name: value for name, value in parameters.items() if value})
+        given = {name: value for name, value in parameters.items() if value is not None}
+        empty = [name for name, value in given.items() if value == ""]
+        if empty:
+            raise ValueError(f"{' and '.join(empty)} must not be empty; leave it out to have mails with any")
+        query = urlencode(given)
         return dict(json.loads(self.get(f"/api/v1/messages?{query}")))
 
     def _call(self, method: str, path: str) -> bytes:
@@ -207,10 +221,24 @@ class TodokeSink:
         return f"{' '.join(self._command)} did not start: {said}"
 
     def _in_vain(self, wanted: Mapping[str, str | None], timeout: float) -> str:
-        asked = " ".join(f"{name}={value}" for name, value in wanted.items() if value) or "at all"
+        asked = " ".join(f"{name}={value}" for name, value in wanted.items() if value is not None) or "at all"
         held = [repr(mail) for mail in self.messages()[:10]]
         instead = "; the sink holds:\n  " + "\n  ".join(held) if held else "; the sink is empty"
         return f"no mail {asked} within {timeout:g} s{instead}"
+
+
+def _environment(outer: Mapping[str, str]) -> dict[str, str]:
+    """The sink's: where our packages lie, before all that PYTHONPATH leads to, such as a Django project's `src/config`.
+
+    What is installed as a wheel is found without PYTHONPATH. Its folder holds packages of others, too, and in
+    PYTHONPATH these would stand before the standard library.
+    """
+    others = {name: value for name, value in outer.items() if name != "PYTHONPATH"}
+    home = Path(__file__).resolve().parents[1]
+    installed = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+    if home in [Path(folder).resolve() for folder in installed]:
+        return others
+    return others | {"PYTHONPATH": os.pathsep.join(filter(None, [str(home), outer.get("PYTHONPATH")]))}
 
 
 def _first_line(process: subprocess.Popen[bytes], seconds: float) -> bytes:

@@ -213,6 +213,8 @@ async def test_deletes_one_some_all(sink: Sink, api: httpx2.AsyncClient) -> None
     assert (await api.delete(f"{MESSAGES}?kind=code")).status_code == 204
     assert [mail["to"] for mail in await listed(api)] == [["2@example.jp"]]
     assert (await api.delete(f"{MESSAGES}?knd=code")).status_code == 422
+    for empty in ("to=", "kind=&subject=x", "since="):
+        assert (await api.delete(f"{MESSAGES}?{empty}")).json()["errors"][0]["code"] == "empty"
     assert len(await listed(api)) == 1
     assert (await api.delete(MESSAGES)).status_code == 204
     assert await listed(api) == []

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
 import smtplib
 import subprocess
 import sys
+import venv
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -100,6 +104,31 @@ def test_a_mail_that_was_cleared_says_so(box: TodokeSink) -> None:
         assert mail.text
 
 
+@pytest.mark.parametrize("wanted", [{"to": ""}, {"subject": ""}, {"kind": ""}])
+def test_an_empty_filter_is_refused_by_name(box: TodokeSink, wanted: dict[str, str]) -> None:
+    post(box, "a@example.jp", mail_bytes())
+    (name,) = wanted
+    with pytest.raises(ValueError, match=f"^{name} must not be empty"):
+        box.messages(**wanted)
+    with pytest.raises(ValueError, match=f"^{name} must not be empty"):
+        box.wait_for(**wanted)
+
+
+def test_a_time_that_is_over_is_no_time_to_wait(box: TodokeSink) -> None:
+    with pytest.raises(NoMailArrived, match="within -1 s"):
+        box.wait_for(to="a@example.jp", timeout=-1)
+    post(box, "a@example.jp", mail_bytes())
+    assert box.wait_for(to="a@example.jp", timeout=-1).to == ("a@example.jp",)
+
+
+def test_a_sink_starts_once_at_a_time(running: TodokeSink) -> None:
+    port = running.smtp_port
+    with pytest.raises(SinkFailed, match="started already"):
+        running.start()
+    assert running.smtp_port == port
+    assert running.messages() is not None
+
+
 def test_a_sink_that_ended_says_so() -> None:
     sink = TodokeSink(command=COMMAND).start()
     sink.stop()
@@ -137,20 +166,50 @@ def test_two_begins_empty(todoke_sink):
 """
 
 
-def test_another_project_gets_the_fixture_by_installing_todoke(tmp_path: Path) -> None:
-    (tmp_path / "core").mkdir()
-    (tmp_path / "core" / "__init__.py").write_text("raise RuntimeError('not the core you are looking for')")
+@pytest.mark.parametrize("folders", [[], ["."], ["src"], [".", "src"]])
+def test_another_project_gets_the_fixture_by_installing_todoke(tmp_path: Path, folders: list[str]) -> None:
+    """Whatever its own packages are called, and wherever PYTHONPATH leads: Django's settings are often `config`."""
+    for folder, name in product((tmp_path, tmp_path / "src"), ("core", "config", "sink", "store")):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text(f"raise RuntimeError('not the {name} you are looking for')")
     (tmp_path / "test_project.py").write_text(PROJECT)
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
     )
+    path = os.pathsep.join([*folders, *filter(None, [os.environ.get("PYTHONPATH")])])
     run = subprocess.run(
         [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", "-q"],
         cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         text=True,
     )
     assert "2 passed" in run.stdout, run.stdout + run.stderr
+
+
+def test_installed_packages_are_not_put_before_the_standard_library(tmp_path: Path) -> None:
+    """As a wheel, todoke lies among packages such as the argparse of 2010, which many installations still bring."""
+    site_packages = Path(venv_python(tmp_path, "import site; print(site.getsitepackages()[0])").strip())
+    (site_packages / "todoke").mkdir()
+    shutil.copy(todoke.testing.__file__, site_packages / "todoke" / "testing.py")
+    (site_packages / "todoke" / "__init__.py").touch()
+    code = "from todoke.testing import _environment; print(_environment({'PYTHONPATH': 'x', 'A': 'b'}))"
+    found = venv_python(tmp_path, code)
+    assert found == "{'A': 'b'}\n"
+
+
+def venv_python(folder: Path, code: str) -> str:
+    """What Python says in a virtual environment there, which is made where there is none."""
+    if not (folder / "venv").exists():
+        venv.create(folder / "venv", symlinks=True)
+    python = folder / "venv" / "bin" / "python"
+    return subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("outer", ["", "src"])
+def test_a_checkout_is_put_before_all_that_pythonpath_leads_to(outer: str) -> None:
+    found = todoke.testing._environment({"PYTHONPATH": outer})["PYTHONPATH"].split(os.pathsep)
+    assert found == [str(Path(todoke.__file__).resolve().parents[1]), *filter(None, [outer])]
 
 
 def test_imports_the_standard_library_and_todoke_only() -> None:
