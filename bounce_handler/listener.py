@@ -11,7 +11,7 @@ from pathlib import Path
 from bounce_handler.budgets import Connections, NoteBudget, NoteLimits
 from bounce_handler.conversation import Conversation
 from bounce_handler.reception import Reception, ReportKeeper
-from core.errors import ConfigurationError
+from core.errors import CannotListen, ConfigurationError
 from core.return_path import ReturnPaths
 
 
@@ -51,9 +51,12 @@ class BounceListener:
         return port
 
     async def start(self) -> None:
-        """Listen. Raises OSError where the port is taken."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._first().another, self._settings.host, self._settings.port)
+        """Listen. Raises CannotListen."""
+        loop, host, port = asyncio.get_running_loop(), self._settings.host, self._settings.port
+        try:
+            self._server = await loop.create_server(self._first().another, host, port)
+        except (OSError, UnicodeError) as error:
+            raise CannotListen(host, port, "failure reports", "TODOKE_BOUNCE", error) from error
 
     async def stop(self) -> None:
         """Stop listening and end all conversations; a mail not yet answered with 250 stays with its sender."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from dataclasses import dataclass
 
@@ -32,6 +33,20 @@ class FieldError:
 
 class ConfigurationError(TodokeError):
     """Settings or data files that cannot be used; the message says which, and what to do."""
+
+
+class CannotListen(TodokeError, OSError):
+    """A place at which nobody can listen: the port is taken or not allowed, or the host is not one of this machine.
+
+    `settings` is what the settings of host and port begin with.
+    """
+
+    def __init__(self, host: str, port: int, purpose: str, settings: str, error: OSError | UnicodeError) -> None:
+        code = error.errno if isinstance(error, OSError) else None
+        # A resolver's codes are negative, and asyncio puts words of its own around the system's.
+        why = os.strerror(code) if code is not None and code > 0 else getattr(error, "strerror", "this is no host name")
+        told = f"cannot listen on {host}:{port} for {purpose}: {why} (see {settings}_HOST and {settings}_PORT)"
+        super().__init__(told)
 
 
 def frames(error: BaseException) -> list[str]:

@@ -169,7 +169,7 @@ async def prepare_patiently(
 async def serve(settings: Settings, roles: Collection[Role], ready: Callable[[Ports], None]) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises ConfigurationError, AnotherSender, DatabaseUnavailable, SchemaOutdated, OSError for a taken port.
+    Raises ConfigurationError, AnotherSender, DatabaseUnavailable, SchemaOutdated, CannotListen.
     """
     from store.sole_sender import sole_sender
 

@@ -10,11 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from core.errors import TodokeError
-
-
-class PortTaken(TodokeError, OSError):
-    """Somebody else listens there."""
+from core.errors import CannotListen
 
 
 class _Server(uvicorn.Server):
@@ -62,7 +58,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(2048)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         listener.close()
-        raise PortTaken(f"cannot listen on {host}:{port} for HTTP: {error.strerror}") from error
+        raise CannotListen(host, port, "HTTP", "TODOKE_HTTP", error) from error
     return listener

@@ -29,7 +29,7 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
     """The listener runs on uvloop where there is one, and aiosmtpd was made for asyncio's own loop: on both, then."""
     both: dict[str, LoopFactory] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
-    on_both = item.path.stem in ("test_listener_tls", "test_listener_hostile")
+    on_both = item.path.stem in ("test_listener_tls", "test_listener_hostile", "test_listener_start")
     return both if on_both else {"asyncio": both["asyncio"]}
 
 

@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from web.server import HttpServer, PortTaken
+from core.errors import CannotListen
+from web.server import HttpServer
 
 
 async def answer(_request: Request) -> JSONResponse:
@@ -42,7 +43,7 @@ async def test_it_listens_before_it_runs_and_stops_when_asked() -> None:
 
 async def test_a_taken_port_is_told() -> None:
     async with served() as server:
-        with pytest.raises(PortTaken, match=str(server.port)):
+        with pytest.raises(CannotListen, match=f"{server.port} for HTTP: Address already in use.*TODOKE_HTTP_HOST"):
             HttpServer(Starlette(), "127.0.0.1", server.port)
 
 
