@@ -18,7 +18,8 @@ T = TypeVar("T")
 def load_table(name: str, overlay: Path | None) -> dict[str, Any]:
     """The file `name` as plain data: tables merged key by key, everything else replaced.
 
-    `overlay` is the configuration folder. Raises ConfigurationError for a file that is no TOML.
+    `overlay` is the configuration folder. Raises ConfigurationError for one that is there and cannot be
+    read, or is no TOML.
     """
     shipped = tomllib.loads((files("config") / "data" / name).read_text("utf-8"))
     return shipped if overlay is None else merged(shipped, _read(overlay / name))
@@ -28,6 +29,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
+        if path.is_symlink():
+            raise ConfigurationError(f"{path}: is a link that leads nowhere") from None
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read as UTF-8 ({type(error).__name__})") from error

@@ -19,6 +19,9 @@ from core.errors import ConfigurationError
 
 FILES = (prefectures.FILE, periods.FILE, closures.FILE, reminders.FILE, spreading.FILE, timing.FILE, destinations.FILE)
 
+TEMPLATES = "templates"
+"""The folder beside these files that holds texts of mails."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
@@ -50,9 +53,32 @@ def load_data(config_dir: Path | None, symptoms: Collection[str]) -> DataSet:
     )
 
 
+def strangers(config_dir: Path | None, used: Collection[Path]) -> list[str]:
+    """What lies in the configuration folder and has no effect, one sentence each; .toml files are refused instead.
+
+    `used` are the files and folders that settings name: they may lie there, too.
+    """
+    entries = sorted(config_dir.iterdir()) if config_dir else []
+    return [f"{entry} has no effect{_hint(entry.name)}" for entry in entries if not _is_known(entry, used)]
+
+
+def _is_known(entry: Path, used: Collection[Path]) -> bool:
+    """Also what is hidden, or there for people to read."""
+    name = entry.name
+    return name == TEMPLATES or entry.suffix == ".toml" or name.startswith((".", "README")) or _is_used(entry, used)
+
+
+def _is_used(entry: Path, used: Collection[Path]) -> bool:
+    return any(path.is_relative_to(entry) or entry.is_relative_to(path) for path in used)
+
+
+def _hint(name: str) -> str:
+    near = get_close_matches(name, (TEMPLATES, *FILES), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def _refuse_strangers(config_dir: Path | None) -> None:
     for path in sorted(config_dir.glob("*.toml")) if config_dir else ():
         if path.name not in FILES:
-            near = get_close_matches(path.name, FILES, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; they are {', '.join(FILES)}"
+            hint = _hint(path.name) or f"; they are {', '.join(FILES)}"
             raise ConfigurationError(f"{path}: is no data file of ours{hint}")

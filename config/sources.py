@@ -65,11 +65,19 @@ def _variables(found: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _read_dotenv(settings: type[BaseSettings]) -> dict[str, str]:
+    """The file `.env`. A folder of that name is somebody's virtual environment."""
+    if not Path(_DOTENV).exists():
+        _refuse_dangling(Path(_DOTENV))
     try:
         source = DotEnvSettingsSource(settings, env_file=_DOTENV, env_file_encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{_DOTENV}: cannot be read as UTF-8 ({type(error).__name__})") from None
     return _variables(source.env_vars)
+
+
+def _refuse_dangling(path: Path) -> None:
+    if path.is_symlink():
+        raise ConfigurationError(f"{path}: is a link that leads nowhere") from None
 
 
 def _read_toml(named: Path | None) -> dict[str, object]:
@@ -78,7 +86,10 @@ def _read_toml(named: Path | None) -> dict[str, object]:
     if named and not path.is_file():
         raise ConfigurationError(f"{variable(_CONFIG_FILE)}: there is no file {path}")
     try:
-        found = tomllib.loads(path.read_text("utf-8-sig")) if path.is_file() else {}
+        found = tomllib.loads(path.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        _refuse_dangling(path)
+        return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read as UTF-8 ({type(error).__name__})") from None
     except tomllib.TOMLDecodeError as error:

@@ -13,7 +13,7 @@ from templates.lint import check_edition
 from templates.problems import CatalogUnusable, Problem
 from templates.rules import KNOWN_HOSTS
 from templates.samples import read_sample
-from templates.sources import digest, misplaced, national_roots, prefecture_roots
+from templates.sources import digest, is_readable_folder, misplaced, national_roots, prefecture_roots, unreadable
 
 __all__ = ["Catalog", "CatalogUnusable", "Problem", "check_folder"]
 
@@ -36,10 +36,13 @@ class Catalog:
 
         `folder` is laid out as the built-in one: `guide/body.txt`, `_shared/signature.txt`; below
         `prefectures/35/` once more, for one prefecture alone (rule 3). Raises `CatalogUnusable` with every
-        file that cannot be compiled.
+        file that cannot be read, or else compiled.
         """
-        if folder is not None and not folder.is_dir():
-            raise CatalogUnusable([Problem(str(folder), "", "is not a folder; name the one with your templates")])
+        if folder is not None and not is_readable_folder(folder):
+            raise CatalogUnusable([Problem(str(folder), "", "is not a folder that can be read")])
+        faults = unreadable(folder)
+        if faults:
+            raise CatalogUnusable(faults)
         prefectures = {code: open_edition(roots) for code, roots in prefecture_roots(folder).items()}
         return cls(open_edition(national_roots(folder)), prefectures, folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,27 +32,79 @@ def prefecture_roots(folder: Path | None) -> dict[str, tuple[Path, ...]]:
     return {home.name: (home, *national_roots(folder)) for home in homes}
 
 
+def unreadable(folder: Path | None) -> list[Problem]:
+    """What stands in an operator's folder where templates look, and cannot be read.
+
+    It is never passed over: the built-in words, or the nation's, would go out in its stead.
+    """
+    if folder is None:
+        return []
+    found = _unreadable_folder(folder / PREFECTURES, PREFECTURES) + _unreadable_under(folder)
+    for home in _entries(folder / PREFECTURES):
+        if home.name in _PREFECTURE_CODES:
+            place = f"{PREFECTURES}/{home.name}"
+            found += _unreadable_folder(home, place) + _unreadable_under(home, f"{place}/")
+    return found
+
+
+def _unreadable_under(root: Path, place: str = "") -> list[Problem]:
+    found = []
+    for path in _entries(root):
+        files = _files_of(path.name)
+        if files:
+            found += _unreadable_folder(path, place + path.name)
+            unread = [file for file in _entries(path) if file.name in files and not _is_readable_file(file)]
+            found += [Problem(place + path.name, file.name, _why(file, "file")) for file in unread]
+    return found
+
+
+def _unreadable_folder(path: Path, place: str) -> list[Problem]:
+    return [Problem(place, "", _why(path, "folder"))] if os.path.lexists(path) and not is_readable_folder(path) else []
+
+
+def is_readable_folder(path: Path) -> bool:
+    """Whether its files can be found."""
+    return path.is_dir() and os.access(path, os.R_OK | os.X_OK)
+
+
+def _is_readable_file(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.R_OK)
+
+
+def _why(path: Path, wanted: str) -> str:
+    return f"is not a {wanted} that can be read" if path.exists() else "is a link that leads nowhere"
+
+
 def misplaced(folder: Path | None) -> list[Problem]:
     """What lies in an operator's folder and would never be used: a misspelt kind or file, an unknown prefecture."""
     if folder is None:
         return []
     found = _misplaced_under(folder, allowed=PREFECTURES)
-    for code, roots in prefecture_roots(folder).items():
-        if code not in _PREFECTURE_CODES:
-            found.append(Problem(f"{PREFECTURES}/{code}", "", "is no prefecture; they are 01 to 47"))
-        found += _misplaced_under(roots[0])
+    for home in _entries(folder / PREFECTURES):
+        place = f"{PREFECTURES}/{home.name}"
+        if home.name not in _PREFECTURE_CODES:
+            found.append(Problem(place, "", "is no prefecture; they are 01 to 47"))
+        found += _misplaced_under(home, f"{place}/")
     return found
 
 
-def _misplaced_under(root: Path, allowed: str = "") -> list[Problem]:
+def _misplaced_under(root: Path, place: str = "", allowed: str = "") -> list[Problem]:
     found = []
     for path in _entries(root):
         files = _files_of(path.name)
         if files:
-            found += [_unused_file(entry) for entry in _entries(path) if entry.name not in files]
-        elif path.is_dir() and path.name != allowed:
-            found.append(Problem(path.name, "", f"is no kind of mail; the kinds are {', '.join(sorted(Kind))}"))
+            unused = [file.name for file in _entries(path) if file.name not in files]
+            found += [Problem(place + path.name, file, "is not a file that templates use") for file in unused]
+        elif path.name != allowed and not path.name.startswith("README"):
+            found.append(Problem(place + path.name, "", _no_effect(path)))
     return found
+
+
+def _no_effect(path: Path) -> str:
+    kinds = ", ".join(sorted(Kind))
+    if path.is_dir():
+        return f"is no kind of mail; the kinds are {kinds}"
+    return f"lies beside the folders of the mails and has no effect; the folders are {kinds}, {SHARED}"
 
 
 def _files_of(folder: str) -> frozenset[str]:
@@ -63,11 +116,7 @@ def _files_of(folder: str) -> frozenset[str]:
 
 def _entries(folder: Path) -> list[Path]:
     """What a folder holds, in order, without hidden files; nothing where there is no folder."""
-    return sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
-
-
-def _unused_file(path: Path) -> Problem:
-    return Problem(path.parent.name, path.name, "is not a file that templates use")
+    return sorted(path for path in folder.iterdir() if path.name[0] != ".") if is_readable_folder(folder) else []
 
 
 def find(roots: Sequence[Path], folder: str, name: str) -> Path | None:

@@ -52,9 +52,22 @@ def signing_key(settings: Settings) -> SigningKey | None:
 
 
 def templates_folder(settings: Settings) -> Path | None:
-    """The folder `templates` of the configuration folder, whose files go before the built-in ones."""
-    folder = settings.config_dir / "templates" if settings.config_dir else None
-    return folder if folder is not None and folder.is_dir() else None
+    """The folder `templates` of the configuration folder, whose files go before the built-in ones.
+
+    None where there is none; one that cannot be read is left to those who read it, to be refused.
+    """
+    from config.dataset import TEMPLATES
+
+    folder = settings.config_dir / TEMPLATES if settings.config_dir else None
+    return folder if folder is not None and os.path.lexists(folder) else None
+
+
+def unused_files(settings: Settings) -> list[str]:
+    """What lies in the configuration folder and has no effect, one sentence each."""
+    from config.dataset import strangers
+
+    paths = [getattr(settings, name) for name in type(settings).model_fields if name != "config_dir"]
+    return strangers(settings.config_dir, [path for path in paths if isinstance(path, Path)])
 
 
 def sender_name() -> str:

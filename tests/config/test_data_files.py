@@ -9,15 +9,17 @@ from hypothesis import strategies as st
 
 from config.closures import load_closures
 from config.datafile import merged
-from config.dataset import FILES, DataSet, load_data
+from config.dataset import FILES, DataSet, load_data, strangers
 from config.periods import MonthDay, load_periods
 from config.prefectures import load_prefectures
 from config.reminders import load_reminder_policy
+from config.settings import Settings
 from config.timing import Hours, load_hours
 from core.errors import ConfigurationError
 from core.kinds import Kind, Scheme
 from core.mail import WaitingTimes
 from helpdesk.vocabulary import Symptom
+from todoke.adapting import unused_files
 
 CODES = [f"{number:02}" for number in range(1, 48)]
 SYMPTOMS = [*Symptom]
@@ -164,6 +166,35 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, octets: 
     (tmp_path / name).write_bytes(octets)
     with pytest.raises(ConfigurationError, match=name):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_link_that_leads_nowhere_is_not_passed_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to(tmp_path / "gone.toml")
+    with pytest.raises(ConfigurationError, match=f"{name}: is a link that leads nowhere"):
+        load(tmp_path)
+
+
+def test_what_has_no_effect_beside_the_data_files_is_told(tmp_path: Path) -> None:
+    for name in ("template", "templates", "certs", "data", ".git"):
+        (tmp_path / name).mkdir()
+    for name in ("notes.txt", "README.md", "prefectures.toml.bak", "closures.toml", "certs/relay.pem"):
+        (tmp_path / name).touch()
+    assert strangers(tmp_path, [tmp_path / "certs" / "relay.pem", tmp_path / "data"]) == [
+        f"{tmp_path}/notes.txt has no effect",
+        f"{tmp_path}/prefectures.toml.bak has no effect; did you mean prefectures.toml?",
+        f"{tmp_path}/template has no effect; did you mean templates?",
+    ]
+    assert strangers(tmp_path, [tmp_path]) == []
+    assert strangers(None, [tmp_path]) == []
+
+
+def test_what_settings_name_may_lie_beside_the_data_files(tmp_path: Path) -> None:
+    for name in ("data", "template"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "relay.pem").touch()
+    settings = Settings(config_dir=tmp_path, data_dir=tmp_path / "data", smtp_ca_file=tmp_path / "relay.pem")
+    assert unused_files(settings) == [f"{tmp_path}/template has no effect; did you mean templates?"]
 
 
 def test_a_misspelt_file_is_refused_because_it_would_have_no_effect(tmp_path: Path) -> None:

@@ -93,6 +93,19 @@ def test_unreadable_files_are_named(house: Path, monkeypatch: pytest.MonkeyPatch
     assert name in refused(monkeypatch)
 
 
+@pytest.mark.parametrize("name", ["todoke.toml", ".env"])
+def test_a_link_that_leads_nowhere_is_named(house: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (house / name).symlink_to(house / "gone")
+    assert refused(monkeypatch) == f"{name}: is a link that leads nowhere"
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (house / ".env").mkdir()  # of a virtual environment, as many call it
+    load_settings()
+    (house / "todoke.toml").mkdir()
+    assert refused(monkeypatch).startswith("todoke.toml: cannot be read")
+
+
 @pytest.mark.parametrize(
     ("written", "used"),
     [

@@ -123,3 +123,41 @@ def test_every_fault_is_named_and_each_once(tmp_path):
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(ConfigurationError, match="is not a folder"):
         Catalog.load(tmp_path / "nowhere")
+
+
+PLACES = [
+    "guide/body.txt",
+    "_shared/signature.txt",
+    "guide",
+    "_shared",
+    "prefectures",
+    "prefectures/35",
+    "prefectures/35/guide",
+    "prefectures/35/pre-check/body.html",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_link_that_leads_nowhere_is_not_passed_over(tmp_path, place):
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).symlink_to(tmp_path / "gone")
+    with pytest.raises(CatalogUnusable, match=f"{place}: is a link that leads nowhere"):
+        Catalog.load(tmp_path)
+    assert [str(problem) for problem in check_folder(tmp_path)] == [f"{place}: is a link that leads nowhere"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_stands_in_the_place_of_a_file_or_folder_is_not_passed_over(tmp_path, place):
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    is_file = "." in place
+    (tmp_path / place).mkdir() if is_file else (tmp_path / place).touch()
+    wanted = "file" if is_file else "folder"
+    with pytest.raises(CatalogUnusable, match=f"{place}: is not a {wanted} that can be read"):
+        Catalog.load(tmp_path)
+
+
+def test_links_that_lead_to_files_and_folders_are_followed(catalog, tmp_path):
+    put(tmp_path / "elsewhere", "subject.txt", "【厚生労働省G-MIS事務局】別の件名\n")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "guide").symlink_to(tmp_path / "elsewhere")
+    assert Catalog.load(tmp_path / "mine").render(catalog.sample(Kind.GUIDE)).subject.endswith("別の件名")

@@ -90,11 +90,15 @@ def test_a_planted_fault_is_found(tmp_path, name, old, new, told):
         ("guide/body.htm", "guide/body.htm: is not a file that templates use"),
         ("_shared/sig.txt", "_shared/sig.txt: is not a file that templates use"),
         ("prefectures/48/guide/body.txt", "prefectures/48: is no prefecture"),
-        ("prefectures/35/guid/body.txt", "guid: is no kind of mail"),
+        ("prefectures/35/guid/body.txt", "prefectures/35/guid: is no kind of mail"),
+        ("prefectures/35/guide/body.htm", "prefectures/35/guide/body.htm: is not a file that templates use"),
+        ("subject.txt", "subject.txt: lies beside the folders of the mails and has no effect"),
+        ("prefectures/35/subject.txt", "prefectures/35/subject.txt: lies beside the folders of the mails"),
+        ("prefectures/subject.txt", "prefectures/subject.txt: is no prefecture"),
     ],
 )
 def test_what_would_never_be_used_is_named(tmp_path, path, told):
-    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / path).write_text((BUILT_IN / "guide/body.txt").read_text())
     assert told in [str(problem)[: len(told)] for problem in check_folder(tmp_path)]
 

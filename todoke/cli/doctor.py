@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from config.settings import Environment, load_settings
 from core.errors import TodokeError
 from core.jst import tokyo_date
-from todoke.adapting import relay_settings, signing_key
+from todoke.adapting import relay_settings, signing_key, unused_files
 from todoke.cli.output import print_json, print_table
 from todoke.cli.running import refused, run
 from todoke.wiring import Wiring
@@ -83,6 +83,14 @@ async def _settings(wiring: Wiring) -> str:
         raise Failed("; ".join(problems))
     notices = wiring.settings.notices()
     return f"{wiring.settings.environment}" + (f" ({'; '.join(notices)})" if notices else "")
+
+
+async def _config_folder(wiring: Wiring) -> str:
+    folder = wiring.settings.config_dir
+    unused = unused_files(wiring.settings)
+    if unused:
+        raise Warned("; ".join(unused))
+    return "none: what is shipped applies" if folder is None else str(folder)
 
 
 async def _keys(wiring: Wiring) -> str:
@@ -176,6 +184,7 @@ async def _contacts(wiring: Wiring) -> str:
 
 _CHECKS: dict[str, Check] = {
     "settings": _settings,
+    "configuration folder": _config_folder,
     "keys": _keys,
     "database": _database,
     "SMTP relay": _relay,

@@ -11,6 +11,7 @@ import typer
 
 from config.settings import Settings, load_settings
 from core.errors import TodokeError
+from todoke.adapting import unused_files
 from todoke.cli.output import complain
 from todoke.wiring import Wiring
 
@@ -26,7 +27,7 @@ def settings_of_command() -> Settings:
 
     settings = load_settings()
     configure_logging(settings)
-    for notice in settings.notices():
+    for notice in (*settings.notices(), *unused_files(settings)):
         complain(f"todoke: {notice}")
     return settings
 
