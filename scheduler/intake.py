@@ -20,9 +20,9 @@ from scheduler.calendar import OutsideCalendar
 from scheduler.job_parsing import InputRules, JobRefused, canonical, parse_job
 from scheduler.planning import Planner
 from scheduler.refusals import Refused
-from store.cipher import Cipher
+from store.cipher import Cipher, KeyMissing
 from store.engine import OUTAGE, Database, DatabaseUnavailable
-from store.intake import AlreadyIssuedError, Batch, Known, known, save
+from store.intake import AlreadyIssuedError, Batch, Known, KnownJob, known, save
 
 log = structlog.get_logger("scheduler")
 
@@ -171,8 +171,7 @@ class Intake:
         body = canonical(item.raw)
         repeated = found.jobs.get(item.raw["job_id"])
         if repeated is not None:
-            same = self._cipher.digest_matches(body, repeated.digest)
-            item.answer = Answer(200, repeated.answer) if same else _answer(Problem("job-id-reused"))
+            item.answer = self._repeated(body, repeated)
             return
         if item.job is None:
             item.answer = _answer(item.refusal or Problem("invalid"))
@@ -188,6 +187,13 @@ class Intake:
             item.answer = _answer(field_problem([error]))
         else:
             item.answer = Answer(202, answer)
+
+    def _repeated(self, body: bytes, first: KnownJob) -> Answer:
+        try:
+            same = self._cipher.digest_matches(body, first.digest)
+        except KeyMissing:
+            return _answer(Problem("job-id-unverifiable"))
+        return Answer(200, first.answer) if same else _answer(Problem("job-id-reused"))
 
     async def _final(self, item: _Item) -> Answer:
         assert item.answer is not None

@@ -15,6 +15,9 @@ MEANINGS: Mapping[str, str] = {
     "method-not-allowed": "この URL では使用できないメソッドです。使用できるものは Allow ヘッダーに示されています。",
     "job-id-reused": "同じ job_id のジョブを、別の内容で既に受け付けています。"
     "新しいジョブには新しい job_id を使用してください。",
+    "job-id-unverifiable": "同じ job_id のジョブを既に受け付けていますが、当時の鍵が TODOKE_SECRET_KEYS から"
+    "削除されているため、内容が同じかどうかを確認できません。"
+    "受け付けたジョブの状況は GET /v1/jobs/{job_id} で確認できます。",
     "already-issued": "アカウント発行及び G-MIS利用案内メールは、1つの申請につき一度限りです。"
     "対応方法は回答の procedure をご覧ください。",
     "resend-impossible": "このメールは再送できません。G-MIS利用案内メールは、どの方法によっても再送できません。"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Check = Callable[[Wiring], Awaitable[str]]
 
 _DAYS_AHEAD = 366
+_OLDER_KEYS = "; the older ones are for failure reports on mails, and repeated jobs, of their time"
 
 
 class Failed(TodokeError):
@@ -110,6 +111,25 @@ async def _database(wiring: Wiring) -> str:
     return f"{wiring.db.url.get_backend_name()}, schema {found.current or 'made at the first start'}"
 
 
+async def _secrets(wiring: Wiring) -> str:
+    from store import schema
+    from store.secrets_at_rest import keys_needed
+
+    if not (await schema.state(wiring.db)).up_to_date:
+        return "none yet"
+    async with wiring.db.read() as conn:
+        needed = await keys_needed(conn, wiring.cipher)
+    if needed[None]:
+        raise Failed(
+            f"TODOKE_SECRET_KEYS: no key reads the link or code of {needed[None]} mail(s) that have not left; "
+            "put back the key under which they were published, behind the newest"
+        )
+    older = needed.total() - needed[0]
+    if older:
+        return f"{older} mail(s) that have not left need an older key: keep it in TODOKE_SECRET_KEYS"
+    return "the newest key reads them all" + (_OLDER_KEYS if len(wiring.keys) > 1 else "")
+
+
 async def _relay(wiring: Wiring) -> str:
     from mailer.transport import Connection
 
@@ -187,6 +207,7 @@ _CHECKS: dict[str, Check] = {
     "configuration folder": _config_folder,
     "keys": _keys,
     "database": _database,
+    "secrets at rest": _secrets,
     "SMTP relay": _relay,
     "DKIM key": _signing,
     "return-path domain": _return_path,

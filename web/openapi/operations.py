@@ -128,6 +128,7 @@ OPERATIONS: Mapping[str, Operation] = {
         problems=(
             "unparsable",
             "job-id-reused",
+            "job-id-unverifiable",
             "already-issued",
             "too-large",
             "invalid",

@@ -1,0 +1,70 @@
+"""Jobs that come again after the keys have changed, and what `todoke doctor` says of mails that wait meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.secret_keys import generate_key
+from config.settings import Settings
+from core.clock import Anchor, SimulatedClock
+from todoke.cli.doctor import Failed, _secrets
+from todoke.wiring import Wiring
+
+OLD, NEW = generate_key(), generate_key()
+JOB: dict[str, Any] = {
+    "job_id": "c-1",
+    "kind": "code",
+    "recipient": {"email": "soumu@example.jp"},
+    "data": {"code": "123456", "expires_at": "2026-12-29T12:00:00+09:00"},
+}
+
+
+@pytest.fixture
+async def under(database_url: str, tmp_path: Path) -> AsyncIterator[Callable[..., Wiring]]:
+    """The service over one database, under the keys given, newest first."""
+    clock = SimulatedClock(Anchor(datetime(2026, 12, 28, 3, tzinfo=UTC), 0.0, 1), lambda: 0.0)
+    async with AsyncExitStack() as stack:
+
+        def made(*keys: str) -> Wiring:
+            wiring = Wiring(Settings(database_url=database_url, data_dir=tmp_path, secret_keys=keys), clock)
+            stack.push_async_callback(wiring.close)
+            return wiring
+
+        yield made
+
+
+async def answered(wiring: Wiring, job: dict[str, Any]) -> tuple[int, str | None]:
+    (answer,) = await wiring.intake.accept([job], "test")
+    return answer.status, answer.body.get("code")
+
+
+async def test_a_job_that_comes_again_is_known_as_long_as_its_key_is(under: Callable[..., Wiring]) -> None:
+    another = JOB | {"data": JOB["data"] | {"code": "654321"}}
+    assert await answered(under(OLD), JOB) == (202, None)
+    assert await answered(under(NEW, OLD), JOB) == (200, None)
+    assert await answered(under(NEW, OLD), another) == (409, "job-id-reused")
+    for job in (JOB, another):
+        assert await answered(under(NEW), job) == (409, "job-id-unverifiable")
+
+
+async def test_doctor_says_which_keys_are_needed(under: Callable[..., Wiring]) -> None:
+    assert await _secrets(under(OLD)) == "the newest key reads them all"
+    await answered(under(OLD), JOB)
+    assert await _secrets(under(NEW, OLD)) == (
+        "1 mail(s) that have not left need an older key: keep it in TODOKE_SECRET_KEYS"
+    )
+    assert (await _secrets(under(OLD, NEW))).startswith("the newest key reads them all; the older ones are for")
+    with pytest.raises(Failed, match=r"no key reads the link or code of 1 mail\(s\)"):
+        await _secrets(under(NEW))
+
+
+async def test_doctor_looks_for_no_secrets_where_there_are_no_tables(tmp_path: Path) -> None:
+    wiring = Wiring(Settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/new.sqlite3", data_dir=tmp_path))
+    assert await _secrets(wiring) == "none yet"
+    await wiring.close()
