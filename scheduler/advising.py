@@ -27,8 +27,8 @@ from helpdesk.resend import issued_refusal, resend_refusal
 from helpdesk.summary import summarise
 from helpdesk.vocabulary import Desk, ReportStatus, Symptom
 from helpdesk.wording import Texts
-from scheduler.suppressing import BY_HAND
 from scheduler.fields import LAST_DAY
+from scheduler.suppressing import BY_HAND
 from store.engine import Database
 from store.reading import EVERYTHING, AnyRow, Sight
 from store.reading_institutions import InstitutionRecord, institution_record, prefecture_of
