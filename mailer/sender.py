@@ -29,6 +29,7 @@ from mailer.outcomes import OutcomeRules, held_back
 from mailer.outgoing import Outgoing
 from mailer.pace import Pace
 from mailer.pacing import Pacing
+from mailer.pipelining import Pipelining
 from mailer.signing import Signer
 from mailer.transport import Connection, RelaySettings
 
@@ -124,7 +125,8 @@ class Sender:
         self._time = asyncio.get_running_loop().time
         self._unanswered: _Unanswered | None = None
         self._journal = Journal(outbox, settings.trouble_pause)
-        self._connections = [Connection(settings.relay) for _ in range(settings.connections)]
+        pipelining = Pipelining()
+        self._connections = [Connection(settings.relay, pipelining) for _ in range(settings.connections)]
         self._delivering = Delivering(
             self._connections,
             self._journal,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from mailer.transaction import Accepted, Lost, Outcome, Refused
+from mailer.transaction import OUT_OF_ORDER, Accepted, Lost, Outcome, Refused
 
 LOGIN_WANTED = frozenset({530, 534, 535, 538})
 """RFC 4954 section 6: the relay wants a login or TLS of us. About the session, at whatever command it comes."""
@@ -38,7 +38,18 @@ def of_the_session(outcome: Outcome) -> bool:
         return False
     if outcome.stage != "rcpt":
         return outcome.stage == "mail"
-    return isinstance(outcome, Refused) and (outcome.code in LOGIN_WANTED or _means_us(outcome.text))
+    if isinstance(outcome, Lost):
+        return False
+    return outcome.code in LOGIN_WANTED or of_the_order(outcome) or _means_us(outcome.text)
+
+
+def of_the_order(outcome: Refused) -> bool:
+    """Whether the relay did not take a command as such: whatever stood in it, that says nothing of a mail.
+
+    Not where it names the recipient, as Postfix does with 504. Of the mail itself, 500 is said too.
+    """
+    commands = frozenset({503}) if outcome.stage == "data" else OUT_OF_ORDER
+    return outcome.code in commands and _OF_A_RECIPIENT.search(outcome.text) is None
 
 
 def of_the_way(outcome: Outcome) -> bool:

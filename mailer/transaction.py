@@ -24,6 +24,8 @@ _LARGEST_WITH_MORE = 65_536
 """Larger mails may leave in several steps, where it has to be known whether the dot has left."""
 CLOSING = 421
 """The server ends the session (RFC 5321 section 3.8)."""
+OUT_OF_ORDER = frozenset({500, 502, 503, 504})
+"""The server does not know a command, or not at this point (RFC 5321 section 4.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,14 @@ Outcome = Accepted | Refused | Lost
 class Ended:
     """An outcome; `unheard` where the relay took no notice of this mail.
 
-    The session was over before, or (`deaf`) what was introduced behind the mail before it was thrown away.
+    The session was over before, or (`deaf`) what was introduced behind the mail before it was thrown away. `together`
+    where it was refused, or met silence after a reply, before the mail itself, and its commands were sent together.
     """
 
     outcome: Outcome
     unheard: bool = False
     deaf: bool = False
+    together: bool = False
 
 
 class Introduction:
@@ -106,16 +110,25 @@ class Parcel:
 class Transaction:
     """A parcel on one connection. Time-outs in seconds: for each reply, and for the one after the final dot.
 
-    `introduced`: its introduction went out behind the mail before it.
+    `together`: its commands are sent at once, for the server takes them so. `introduced`: they went out behind the mail
+    before it.
     """
 
     def __init__(
-        self, wire: Wire, parcel: Parcel, command_timeout: float, final_timeout: float, *, introduced: bool = False
+        self,
+        wire: Wire,
+        parcel: Parcel,
+        command_timeout: float,
+        final_timeout: float,
+        *,
+        together: bool,
+        introduced: bool,
     ) -> None:
         self._wire = wire
         self._parcel = parcel
         self._command_timeout = command_timeout
         self._final_timeout = final_timeout
+        self._together = together or introduced
         self._introduced = introduced
         self._stage: Stage = "mail"
         self._heard = False
@@ -128,14 +141,16 @@ class Transaction:
         try:
             refused = await self._introduce()
             if refused is not None:
-                return Ended(refused, unheard=refused.stage == "mail" and refused.code == CLOSING)
+                unheard = refused.stage == "mail" and refused.code == CLOSING
+                return Ended(refused, unheard=unheard, together=self._together)
             await self._parcel.before_dot()
             return Ended(await self._hand_over())
         except WireError as error:
             lost = Lost(str(error), self._stage, in_doubt=self._dot_may_have_left)
+            silent = isinstance(error, ReplyOverdue)
             if self._heard:
-                return Ended(lost)
-            deaf = self._introduced and isinstance(error, ReplyOverdue)
+                return Ended(lost, together=self._together and silent and not self._dot_written)
+            deaf = self._introduced and silent
             return Ended(lost, unheard=deaf or isinstance(error, ConnectionGone), deaf=deaf)
 
     async def clear(self, seconds: float) -> None:
@@ -159,11 +174,7 @@ class Transaction:
 
     async def _introduce(self) -> Refused | None:
         """Sender, recipient, DATA: None once the relay waits for the mail."""
-        return await (self._pipelined() if self._pipelines else self._stepwise())
-
-    @property
-    def _pipelines(self) -> bool:
-        return "pipelining" in self._wire.extensions
+        return await (self._pipelined() if self._together else self._stepwise())
 
     async def _stepwise(self) -> Refused | None:
         for stage, command in self._parcel.introduction.commands.items():
@@ -208,7 +219,7 @@ class Transaction:
 
     def _following(self) -> bytes:
         """What goes out together with the mail: in one piece, as the answers then come in one piece, too."""
-        if not self._pipelines or len(self._parcel.stuffed) > _LARGEST_WITH_MORE:
+        if not self._together or len(self._parcel.stuffed) > _LARGEST_WITH_MORE:
             return b""
         following = self._parcel.following()
         return b"" if following is None else following.together

@@ -9,8 +9,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
-import structlog
-
+from mailer.pipelining import Pipelining
 from mailer.relay import Relay, RelaySettings, RelayTrouble
 from mailer.session import of_the_session
 from mailer.transaction import (
@@ -29,14 +28,13 @@ from mailer.wire import Wire, WireError
 
 __all__ = ["Accepted", "Connection", "Lost", "Outcome", "Refused", "RelaySettings", "enhanced_code"]
 
-log = structlog.get_logger("mailer")
-
 MESSAGES_PER_CONNECTION = 200
 
 Route = tuple[str, str]
 """The envelope's sender and recipient."""
 
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
+_NOT_BEGUN = Ended(Lost("no connection", "connect"), unheard=True)
 _PARTING_SECONDS = 2.0
 _CLEARING_SECONDS = 3.0
 """For each answer that a refusal leaves open: a mail that waits for longer is better off with a new connection."""
@@ -49,16 +47,19 @@ def enhanced_code(text: str) -> str | None:
 
 
 class Connection:
-    """A connection to the relay: opened when needed, kept, opened anew when the relay has closed it."""
+    """A connection to the relay: opened when needed, kept, opened anew when the relay has closed it.
 
-    def __init__(self, settings: RelaySettings) -> None:
+    `pipelining` is shared by all connections to the same.
+    """
+
+    def __init__(self, settings: RelaySettings, pipelining: Pipelining | None = None) -> None:
         self._settings = settings
         self._relay = Relay(settings)
         self._wire: Wire | None = None
         self._used = 0
         self._ahead: Route | None = None
         """Whose introduction stands behind the mail that was sent last."""
-        self._introduces = True
+        self._pipelining = pipelining or Pipelining()
         self._clearing: asyncio.Task[None] | None = None
         """What makes the connection ready again after a refusal, which is told before that."""
 
@@ -87,18 +88,33 @@ class Connection:
         route = (sender, recipient)
         parcel = Parcel(Introduction(*route), mail, before_dot, lambda: self._introduce(following))
         await self._cleared()
+        introduced, ended = False, _NOT_BEGUN
         if self._wire is not None and self._goes_on(route):
+            introduced = self._ahead is not None
             ended = await self._converse(self._wire, parcel)
-            if not ended.unheard:
-                return ended.outcome
+        if ended.unheard:
             if ended.deaf:
-                log.warning("the relay ignores what is introduced behind a mail; each waits for its turn from now on")
-                self._introduces = False
+                self._pipelining.introduce_no_more()
+            introduced, ended = False, await self._anew(parcel)
+        return await self._again(ended, parcel, introduced=introduced) if ended.together else ended.outcome
+
+    async def _anew(self, parcel: Parcel, *, stepwise: bool = False) -> Ended:
+        """Over a new connection."""
         try:
             wire = await self._open()
         except RelayTrouble as trouble:
-            return _no_relay(trouble)
-        return (await self._converse(wire, parcel)).outcome
+            return Ended(_no_relay(trouble))
+        return await self._converse(wire, parcel, stepwise=stepwise)
+
+    async def _again(self, ended: Ended, parcel: Parcel, *, introduced: bool) -> Outcome:
+        """Step by step, where that the commands were sent together may be to blame for how a mail has ended."""
+        outcome = ended.outcome
+        if isinstance(outcome, Accepted) or not self._pipelining.suspect(outcome):
+            return outcome
+        self._drop()
+        again = (await self._anew(parcel, stepwise=True)).outcome
+        self._pipelining.judge(outcome, again, introduced=introduced)
+        return again
 
     def _goes_on(self, route: Route) -> bool:
         """Whether a mail can go over the connection that stands."""
@@ -107,7 +123,7 @@ class Connection:
         return self.usable and self._used < MESSAGES_PER_CONNECTION
 
     def _introduce(self, following: Callable[[], Route | None]) -> Introduction | None:
-        if not self._introduces or self._used >= MESSAGES_PER_CONNECTION:
+        if not self._pipelining.introduces or self._used >= MESSAGES_PER_CONNECTION:
             return None
         route = following()
         if route is None:
@@ -163,11 +179,19 @@ class Connection:
         self._wire = await self._relay.open()
         return self._wire
 
-    async def _converse(self, wire: Wire, parcel: Parcel) -> Ended:
+    async def _converse(self, wire: Wire, parcel: Parcel, *, stepwise: bool = False) -> Ended:
         self._used += 1
         settings, introduced = self._settings, self._ahead is not None
+        together = "pipelining" in wire.extensions and self._pipelining.usable and not stepwise
         self._ahead = None
-        transaction = Transaction(wire, parcel, settings.command_timeout, settings.final_timeout, introduced=introduced)
+        transaction = Transaction(
+            wire,
+            parcel,
+            settings.command_timeout,
+            settings.final_timeout,
+            together=together,
+            introduced=introduced,
+        )
         try:
             ended = await transaction.run()
         except BaseException:
@@ -175,6 +199,8 @@ class Connection:
             raise
         if not isinstance(ended.outcome, Accepted):
             self._recover(transaction, ended.outcome)
+        elif together:
+            self._pipelining.proven = True
         return ended
 
     def _recover(self, transaction: Transaction, outcome: Refused | Lost) -> None:

@@ -108,6 +108,13 @@ def test_5xx_is_final(code: int, text: str, reason: str | None, bounce_class: st
         assert bounce_class in (None, made.values["bounce_class"])
 
 
+@pytest.mark.parametrize("stage", ["mail", "rcpt"])
+@pytest.mark.parametrize("code", [500, 502, 503, 504])
+def test_a_command_that_is_not_taken_as_one_is_no_refusal_of_a_mail(code: int, stage: Any) -> None:
+    made = change(Refused(code, "5.5.1 Bad sequence of commands", stage))
+    assert (made.target, made.event) == (Status.DEFERRED, "deferred")
+
+
 @pytest.mark.parametrize(
     ("code", "text", "reason"),
     [

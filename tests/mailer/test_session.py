@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailer.session import of_the_session, past_the_session
+from mailer.session import of_the_order, of_the_session, past_the_session
 from mailer.transport import Accepted, Lost, Outcome, Refused
 
 OF_US = [
@@ -81,3 +81,24 @@ def test_nothing_is_said_of_a_recipient_at_mail(reply: str) -> None:
 )
 def test_other_ends(outcome: Outcome, of_us: bool, past: bool) -> None:
     assert (of_the_session(outcome), past_the_session(outcome)) == (of_us, past)
+
+
+@pytest.mark.parametrize(
+    ("reply", "stage", "of_us"),
+    [
+        ("500 5.5.2 command not recognized", "rcpt", True),
+        ("502 5.5.1 not implemented", "rcpt", True),
+        ("503 5.5.1 Bad sequence of commands", "rcpt", True),
+        ("503 5.5.1 Bad sequence of commands", "data", True),
+        ("504 5.5.4 parameter not implemented", "mail", True),
+        ("504 5.5.2 <soumu@example>: Recipient address rejected: need fully-qualified address", "rcpt", False),
+        ("501 5.1.3 Bad recipient address syntax", "rcpt", False),
+        ("553 5.1.3 invalid mailbox", "rcpt", False),
+        ("500 5.0.0 Line too long", "data", False),
+    ],
+)
+def test_a_command_that_is_not_taken_as_one_says_nothing_of_a_mail(reply: str, stage: str, of_us: bool) -> None:
+    outcome = refused(reply, stage)
+    assert of_the_order(outcome) is of_us
+    if stage == "rcpt":
+        assert of_the_session(outcome) is of_us
