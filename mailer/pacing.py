@@ -172,9 +172,9 @@ class Pacing:
         return Destination(domain, (domain,))
 
     def _rate(self, state: _State) -> float | None:
-        """Mails a minute of this process."""
-        rates = [rate for rate in (state.limit.per_minute, state.caution) if rate is not None]
-        return min(rates) / self._part.of if rates else None
+        """Mails a minute of this process, one of those that have a connection."""
+        whole = _whole_rate(state)
+        return None if whole is None else whole / min(self._part.of, state.limit.connections or self._part.of)
 
     def _connections(self, state: _State) -> int:
         """Of this process; where they do not come out even, those who stand first have one more."""
@@ -191,8 +191,7 @@ class Pacing:
 
         As many a minute as all senders together may send: any of them may claim it then.
         """
-        own = self._rate(state)
-        rate = own * self._part.of if own else 60.0 * (state.limit.connections or self._part.of) * _AHEAD
+        rate = _whole_rate(state) or 60.0 * (state.limit.connections or self._part.of) * _AHEAD
         last = state.last_slot or earliest
         slot = max(last, earliest) + timedelta(minutes=1 / rate)
         state.last_slot = slot if state.caution is None else min(slot, earliest + _FARTHEST)
@@ -226,6 +225,12 @@ class PacedPolicy:
 
 def _domain(address: str) -> str:
     return address.rpartition("@")[2].lower()
+
+
+def _whole_rate(state: _State) -> float | None:
+    """Mails a minute of all senders together."""
+    rates = [rate for rate in (state.limit.per_minute, state.caution) if rate is not None]
+    return min(rates) if rates else None
 
 
 def _take_token(state: _State, rate: float, now: datetime, *, urgent: bool) -> bool:

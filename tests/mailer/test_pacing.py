@@ -68,6 +68,29 @@ def test_a_rate_is_held_and_used_by_all_senders_together(senders: int, at_first:
     assert sum(left.values()) >= 0.75 * 300
 
 
+@pytest.mark.parametrize("slowed", [False, True])
+@pytest.mark.parametrize(("connections", "senders"), [(1, 3), (2, 4), (2, 3), (4, 4), (5, 2)])
+def test_senders_without_a_connection_leave_their_part_of_the_rate_to_the_others(
+    connections: int, senders: int, slowed: bool
+) -> None:
+    start = NOW
+    limited = Destination("docomo", ("docomo.ne.jp",), connections, None if slowed else 60)
+    pacing = [Pacing([limited]) for _ in range(senders)]
+    for number, one in enumerate(pacing):
+        one.share(Part(number, senders))
+        if slowed:
+            start = one.slow("a@docomo.ne.jp", NOW, None)
+    able = [one for one in pacing if not one.without_room()]
+    assert len(able) == min(connections, senders)
+    left = 0
+    for second in range(60):
+        for one in able:
+            answers = [one.ask(mail(number), start + timedelta(seconds=second)) for number in range(4)]
+            left += answers.count(None)
+            one.claimed([])
+    assert 55 <= left <= 60 + 2 * senders
+
+
 def test_a_domain_of_which_nothing_is_known_has_no_pace() -> None:
     pacing = Pacing([Destination("docomo", ("docomo.ne.jp",), per_minute=1)])
     pacing.slow("a@gmail.com", NOW, None)
