@@ -26,7 +26,7 @@ from mailer.outcomes import (
 )
 from mailer.outgoing import Outgoing
 from mailer.pacing import Pacing
-from mailer.patience import asked_wait, greylists, slows
+from mailer.patience import slows
 from mailer.session import of_the_session
 from mailer.signing import Signer
 from mailer.suspicion import Suspicion
@@ -172,9 +172,11 @@ class Delivering:
             return False
         if not isinstance(outcome, Accepted):
             return self._see_not_taken(mail, outcome)
+        now = self._clock.now()
         self.suspicion.accepted(mail.provider)
         self._gate.fine()
-        self.record(result_of(mail.message, outcome, self._rules, mail.lease, self._clock.now()), mail.lease)
+        self._pacing.taken(mail.message, mail.provider, now)
+        self.record(result_of(mail.message, outcome, self._rules, mail.lease, now), mail.lease)
         return False
 
     def _see_not_taken(self, mail: Outgoing, outcome: Refused | Lost) -> bool:
@@ -186,13 +188,12 @@ class Delivering:
             if not self.suspicion.stands:
                 self._gate.fine()
             if not of_the_session(outcome) and slows(outcome, self._rules.classify):
-                self._be_patient(mail.message, outcome.text, now)
+                self._be_patient(mail.message, outcome, now)
         self.record(result_of(mail.message, outcome, self._rules, mail.lease, now), mail.lease)
         return False
 
-    def _be_patient(self, message: Message, reply: str, now: datetime) -> None:
-        slow = self._pacing.greylist if greylists(reply) else self._pacing.slow
-        until = slow(message.recipient.email, now, asked_wait(reply))
+    def _be_patient(self, message: Message, refused: Refused, now: datetime) -> None:
+        until = self._pacing.refused(message, refused, now)
         if until is not None:
             log.info("a provider asks for patience", message=message.id, until=until.isoformat())
 

@@ -16,6 +16,9 @@ from core.destinations import Destination
 from core.kinds import URGENT_KINDS
 from core.messages import Message
 from core.ports import Candidate, Claim, ClaimPolicy, Decision, Part, Postpone
+from mailer.greylisting import Greylisting
+from mailer.patience import asked_wait, greylists, limits, may_greylist
+from mailer.transaction import Refused
 
 LIMITED, SLOWED = "domain-limit", "domain-slowed"
 """Why a mail was postponed."""
@@ -25,6 +28,9 @@ _CAUTION = 60.0
 """Mails a minute to a provider that has asked for patience, once it is over; doubled every quiet minute."""
 _LEAST_CAUTION, _MOST_CAUTION = 6.0, 4000.0
 _GREYLISTING_KNOWN = timedelta(days=1)
+_TAKES = timedelta(hours=1)
+"""Who has taken a mail at its first try so lately does not greylist."""
+_TAKERS_KEPT = 20_000
 _BURST_MINUTES = 1 / 30
 _AHEAD = 5
 """Mails claimed for each connection that a provider is allowed."""
@@ -45,7 +51,8 @@ class _State:
     held_until: datetime | None = None
     caution: float | None = None  # mails a minute
     cautious_since: datetime | None = None
-    greylists_until: datetime | None = None  # so long it is known to
+    greylists_until: datetime | None = None  # so long it is known to, by its words
+    greylisting: Greylisting = field(default_factory=Greylisting)
     claimed: set[str] = field(default_factory=set)
     asked: int = 0  # claimed in the claim that is under way
 
@@ -59,6 +66,8 @@ class Pacing:
         for destination in destinations:
             if destination.connections is not None or destination.per_minute is not None:
                 self._states[destination.name] = _State(destination)
+        self._taken_at: dict[str, datetime] = {}
+        """Providers, and when they took a mail at its first try."""
         self._part = Part(0, 1)
         self._group = lru_cache(_DOMAINS_KEPT)(self._group_of)
 
@@ -127,6 +136,35 @@ class Pacing:
         state = self._state(message.recipient.email)
         if state is not None:
             state.claimed.discard(message.id)
+
+    def taken(self, message: Message, provider: str, now: datetime) -> None:
+        """A provider took a mail."""
+        if not message.attempts:
+            self._taken_at[provider] = now
+            if len(self._taken_at) > _TAKERS_KEPT:
+                del self._taken_at[next(iter(self._taken_at))]
+        elif (state := self._states.get(provider)) is not None:
+            state.greylisting.let_in(message)
+
+    def refused(self, message: Message, refused: Refused, now: datetime) -> datetime | None:
+        """A provider asks for patience: until when nothing goes to it, or None where only this mail has to wait."""
+        address, wait = message.recipient.email, asked_wait(refused.text)
+        if greylists(refused.text):
+            return self.greylist(address, now, wait)
+        state = self._state_to_change(address)
+        if self._shows_greylisting(state, message, refused, now):
+            state.held_until = state.caution = state.cautious_since = None
+            return None
+        return self.slow(address, now, wait)
+
+    def _shows_greylisting(self, state: _State, message: Message, refused: Refused, now: datetime) -> bool:
+        taken_at = self._taken_at.get(state.limit.name)
+        if limits(refused) or (taken_at is not None and now - taken_at < _TAKES):
+            state.greylisting.limits(now)
+        else:
+            rested = state.held_until is None or state.held_until <= now
+            state.greylisting.refused(message, now, plain=may_greylist(refused), rested=rested)
+        return state.greylisting.known(now)
 
     def slow(self, address: str, now: datetime, wait: timedelta | None) -> datetime:
         """A provider asks for patience, for `wait` where it says so: until when nothing goes to it."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from core.ports import ReplyClassifier
 from core.reports import Reason
-from mailer.transaction import Outcome, Refused
+from mailer.transaction import CLOSING, Outcome, Refused
 from mailer.transport import enhanced_code
 
 LONGEST = timedelta(hours=4)
@@ -17,6 +17,12 @@ _SLOWING = frozenset({421, 450, 451})
 _OF_ONE_MAILBOX = ("4.1.", "4.2.")
 _REASONS_OF_ONE_MAILBOX = frozenset({Reason.HASMOVED, Reason.MAILBOXFULL, Reason.SUSPEND, Reason.USERUNKNOWN})
 _GREYLISTING = re.compile(r"\bgr[ae]y[\s-]?list", re.IGNORECASE)
+_OF_THE_RATE = re.compile(
+    r"\brat(?:e|es|ed|ing)\b|too\s(?:many|much|fast|frequent|often)|limit|volume|connection|throttl|exceed|excess|quota"
+    r"|flood|burst|busy|overload|slow\s?down|frequen|制限|上限|大量|多すぎ|混雑",
+    re.IGNORECASE,
+)
+_LATER = re.compile(r"\b(?:later|again|retry|come\sback)\b", re.IGNORECASE)
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _ONE_TO_TWELVE = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _IN_WORDS = {word: number for number, word in enumerate(_ONE_TO_TWELVE, 1)} | {
@@ -66,6 +72,18 @@ def slows(outcome: Outcome, classify: ReplyClassifier) -> bool:
 def greylists(text: str) -> bool:
     """Whether it is greylisting, which each mail gets over only by having been tried itself (RFC 6647)."""
     return _GREYLISTING.search(text) is not None
+
+
+def limits(outcome: Refused) -> bool:
+    """Whether it says that too much comes from us at a time."""
+    return outcome.code == CLOSING or _OF_THE_RATE.search(outcome.text) is not None
+
+
+def may_greylist(outcome: Refused) -> bool:
+    """Whether it might be greylisting that is not called so: come again, the recipient is told, as of rspamd."""
+    enhanced = enhanced_code(outcome.text) or ""
+    asks = outcome.stage == "rcpt" and enhanced.startswith("4.7.") and _LATER.search(outcome.text) is not None
+    return asks and not limits(outcome)
 
 
 def own_wait(outcome: Refused) -> timedelta | None:
