@@ -10,6 +10,7 @@ from scheduler.following_up import FollowUps
 from scheduler.searching import Search
 from scheduler.suppressing import Suppressing
 from store.elsewhere import SignInElsewhere
+from store.writable import Writable
 from web.cookies import CookieJar
 from web.oidc import OidcClient, Provider, RoleRule
 from web.services import Services
@@ -24,6 +25,7 @@ def make_services(wiring: Wiring) -> Services:
     plain_allowed = settings.environment is Environment.LOCAL
     return Services(
         db=wiring.db,
+        writable=Writable(wiring.db, wiring.ids),
         clock=wiring.clock,
         people=wiring.people,
         intake=wiring.intake,

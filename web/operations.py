@@ -7,13 +7,16 @@ from sqlalchemy import select
 from starlette.responses import JSONResponse
 
 from core.ending import within
+from core.problems import Problem
 from store.engine import Database, DatabaseUnavailable
 from store.tables import jobs
+from web.problems import RETRY_AFTER, Refusal
 from web.services import Serving
 
 router = APIRouter(tags=["operations"])
 
 _PATIENCE_SECONDS = 5.0
+_NO_WRITES = "データベースに書き込めません。ディスクの空き容量と、読み取り専用になっていないかを確認してください。"
 
 
 @router.get("/livez")
@@ -24,11 +27,15 @@ async def live() -> JSONResponse:
 
 @router.get("/readyz")
 async def ready(services: Serving) -> JSONResponse:
-    """The database answers too, and has our tables; 503 otherwise."""
+    """The database answers too, has our tables and takes writes; 503 with what is wrong otherwise."""
     try:
         await within(_PATIENCE_SECONDS, _ask(services.db))
     except TimeoutError:
         raise DatabaseUnavailable("the database does not answer") from None
+    try:
+        await within(_PATIENCE_SECONDS, services.writable.check())
+    except (TimeoutError, DatabaseUnavailable) as error:
+        raise Refusal(Problem("unavailable", detail=_NO_WRITES), RETRY_AFTER) from error
     return JSONResponse({"status": "ready"})
 
 

@@ -18,7 +18,8 @@ from web.pages.errors import problem_page, shows_pages
 
 log = structlog.get_logger("web")
 
-_RETRY_AFTER_SECONDS = 5
+RETRY_AFTER = {"Retry-After": "5"}
+"""Seconds, behind 503."""
 _CLIENT_LEFT = 499  # nobody reads it; the access log does
 _BY_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
@@ -72,7 +73,7 @@ def _with_head(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
 
 def unavailable_answer(request: Request) -> Response:
     """503, and when to try again."""
-    return problem_answer(request, Problem("unavailable"), {"Retry-After": str(_RETRY_AFTER_SECONDS)})
+    return problem_answer(request, Problem("unavailable"), RETRY_AFTER)
 
 
 async def _on_database_trouble(request: Request, error: Exception) -> Response:

@@ -24,6 +24,7 @@ from store.elsewhere import SignInElsewhere
 from store.engine import Database
 from store.people import People
 from store.users import Users
+from store.writable import Writable
 from web.cookies import CookieJar
 from web.oidc import OidcClient, RoleRule
 
@@ -34,6 +35,7 @@ class Services:
     browsers reach us, None where that is to be taken from their requests."""
 
     db: Database
+    writable: Writable
     clock: Clock
     people: People
     intake: Intake

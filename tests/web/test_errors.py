@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 import structlog
+from sqlalchemy import text
 from starlette.requests import ClientDisconnect
 
 from config.settings import Settings
 from core.clock import SystemClock
 from core.problems import TITLES
 from store.people import Role
+from store.writable import Writable
 from todoke.wiring import Wiring
 from web.problem_meanings import MEANINGS
 
@@ -99,6 +102,20 @@ async def test_a_database_without_our_tables_is_not_ready(tmp_path: Path) -> Non
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=wiring.app), base_url="http://todoke") as client:
         assert is_problem(await client.get("/readyz"), 503, "unavailable")
     await wiring.close()
+
+
+async def test_a_database_that_takes_no_writes_is_not_ready(sqlite_api: Any) -> None:
+    assert (await sqlite_api.client.get("/readyz")).json() == {"status": "ready"}
+    db = sqlite_api.wiring.db
+    async with db.write() as conn:
+        await conn.execute(text("CREATE TRIGGER full BEFORE INSERT ON guesses BEGIN SELECT RAISE(FAIL, 'full'); END"))
+    writable = Writable(db, sqlite_api.wiring.ids)
+    sqlite_api.wiring.app.state.services = replace(sqlite_api.wiring.app.state.services, writable=writable)
+    answer = await sqlite_api.client.get("/readyz")
+    assert is_problem(answer, 503, "unavailable")
+    assert answer.json()["detail"].startswith("データベースに書き込めません。")
+    assert int(answer.headers["retry-after"]) > 0
+    assert (await sqlite_api.client.get("/livez")).status_code == 200
 
 
 class _Lost(Exception):
