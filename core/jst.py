@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 TOKYO = timezone(timedelta(hours=9), "JST")
 """Japan has had no summer time since 1951: a fixed offset says all that the zone file says."""
@@ -25,6 +25,11 @@ def to_tokyo(moment: datetime) -> datetime:
 def tokyo_date(moment: datetime) -> date:
     """The date on the wall calendar in Tokyo."""
     return to_tokyo(moment).date()
+
+
+def midnight(day: date) -> datetime:
+    """The beginning of a day in Tokyo."""
+    return datetime.combine(day, time(), TOKYO)
 
 
 def rfc3339(moment: datetime | None) -> str | None:

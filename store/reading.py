@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Row, Select, and_, literal, literal_column, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Row, Select, and_, literal, literal_column, or_, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.kinds import Kind
@@ -83,6 +83,14 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """Whether the settle window of sent mails had passed at a moment (`over`), or they were anything else."""
+
+    over: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MessageFilter:
     """What a list of messages is narrowed to. `since` is included, `until` is not; both are of `created_at`."""
 
@@ -91,6 +99,7 @@ class MessageFilter:
     email_key: str | None = None
     kind: str | None = None
     status: str | None = None
+    settled: Settled | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -147,11 +156,21 @@ def narrowed(wanted: MessageFilter) -> list[ColumnElement[bool]]:
         conditions.append(has_status(wanted.status))
     if wanted.status == Status.SENDING:
         conditions.append(messages.c.lease.is_not(None))  # by its index; they are the same rows
+    if wanted.settled is not None:
+        conditions.append(_settled(wanted.settled))
     if wanted.since is not None:
         conditions.append(messages.c.created_at >= wanted.since)
     if wanted.until is not None:
         conditions.append(messages.c.created_at < wanted.until)
     return conditions
+
+
+def _settled(wanted: Settled) -> ColumnElement[bool]:
+    """As `store.reading_views.is_settled` says of a row."""
+    if wanted.over:
+        return and_(has_status(Status.SENT), messages.c.settles_at <= wanted.at)
+    open_still = or_(messages.c.settles_at.is_(None), messages.c.settles_at > wanted.at)
+    return or_(messages.c.status != Status.SENT, open_still)
 
 
 def has_status(status: str) -> ColumnElement[bool]:

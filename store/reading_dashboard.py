@@ -10,8 +10,20 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.statuses import Status
-from store.reading import MESSAGE_COLUMNS, AnyRow, AnySelect, Sight, has_status, visible_messages
+from store.reading import (
+    MESSAGE_COLUMNS,
+    AnyRow,
+    AnySelect,
+    MessageFilter,
+    Sight,
+    has_status,
+    narrowed,
+    visible_messages,
+)
 from store.tables import institutions, messages
+
+OPEN = tuple(status for status in Status if not status.final)
+"""Work that waits: it has no age limit."""
 
 _OVERDUE = (Status.SCHEDULED, Status.DEFERRED)
 _MOST_WAITING = 5
@@ -28,14 +40,31 @@ class Counted:
 
 
 async def counts(conn: AsyncConnection, since: datetime, now: datetime, sight: Sight) -> Sequence[Counted]:
-    """Messages made since then, by kind and status."""
-    settled = func.count().filter(messages.c.settles_at <= now)
+    """Messages by kind and status: those that are over, of those made since then; those that wait, however old."""
+    found = list(await _over(conn, since, now, sight))
+    for status in OPEN:
+        found += await still_open(conn, status, sight)
+    return found
+
+
+async def _over(conn: AsyncConnection, since: datetime, now: datetime, sight: Sight) -> Sequence[Counted]:
+    settled = func.count().filter(messages.c.status == Status.SENT, messages.c.settles_at <= now)
     query = (
         select(messages.c.kind, messages.c.status, func.count(), settled)
-        .where(messages.c.created_at >= since, *visible_messages(sight))
+        .where(*narrowed(MessageFilter(since=since)), messages.c.status.not_in(OPEN), *visible_messages(sight))
         .group_by(messages.c.kind, messages.c.status)
     )
     return [Counted(*row) for row in (await conn.execute(query)).all()]
+
+
+async def still_open(conn: AsyncConnection, status: Status, sight: Sight) -> Sequence[Counted]:
+    """Messages in a status that is not final, by kind. By themselves they are counted along the status's index."""
+    query = (
+        select(messages.c.kind, func.count())
+        .where(*narrowed(MessageFilter(status=status)), *visible_messages(sight))
+        .group_by(messages.c.kind)
+    )
+    return [Counted(kind, status, number, 0) for kind, number in (await conn.execute(query)).all()]
 
 
 async def longest_waiting(conn: AsyncConnection, now: datetime, sight: Sight) -> Sequence[AnyRow]:

@@ -57,7 +57,7 @@ class _Export:
 async def export_messages(request: Request, who: MayReadMessages, services: Serving) -> StreamingResponse:
     """Messages with the names of their institutions, newest first; narrowed as their list is."""
     query = Query(request)
-    wanted, written = message_filter(query), _format(query)
+    wanted, written = message_filter(query, services.clock.now()), _format(query)
     query.done()
     export = _Export(
         "messages",

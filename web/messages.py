@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -15,7 +16,7 @@ from core.problems import field_problem
 from core.statuses import Status
 from scheduler.commands import Outcome
 from store.people import Principal
-from store.reading import MessageFilter, MessageRecord, message_page, message_record
+from store.reading import MessageFilter, MessageRecord, Settled, message_page, message_record
 from store.reading_views import message_view, record_view
 from web import answers
 from web.auth import MayCommandMessages, MayReadMessages, actor, sight_of
@@ -37,7 +38,8 @@ async def list_messages(request: Request, who: MayReadMessages, services: Servin
     A prefecture sees those of its institutions, and no `code` mails.
     """
     query = Query(request)
-    wanted = message_filter(query)
+    now = services.clock.now()
+    wanted = message_filter(query, now)
     after, limit = query.cursor(), query.limit()
     query.done()
     async with services.db.read() as conn:
@@ -45,24 +47,25 @@ async def list_messages(request: Request, who: MayReadMessages, services: Servin
     await answers.note_shown(
         services, who, "messages-listed", "/v1/messages", message_filter_told(wanted), len(page.rows)
     )
-    now = services.clock.now()
     return answers.listed([message_view(row, now, whole=True) for row in page.rows], page.next)
 
 
-def message_filter(query: Query) -> MessageFilter:
+def message_filter(query: Query, now: datetime) -> MessageFilter:
     """What a list of messages is narrowed to."""
+    over = query.truth("settled")
     return MessageFilter(
         institution_code=query.institution_code("institution_code"),
         application_id=query.identifier("application_id"),
         email_key=query.email_key("email"),
         kind=query.choice("kind", Kind),
         status=query.choice("status", Status),
+        settled=None if over is None else Settled(over, now),
         since=query.moment("since"),
         until=query.moment("until"),
     )
 
 
-def message_filter_told(wanted: MessageFilter) -> dict[str, Any]:
+def message_filter_told(wanted: MessageFilter) -> dict[str, str]:
     """What was asked for, as the audit trail may hold it."""
     asked = {
         "institution_code": wanted.institution_code,
@@ -70,6 +73,7 @@ def message_filter_told(wanted: MessageFilter) -> dict[str, Any]:
         "email": None if wanted.email_key is None else mask_email(wanted.email_key),
         "kind": wanted.kind,
         "status": wanted.status,
+        "settled": None if wanted.settled is None else str(wanted.settled.over).lower(),
         "since": rfc3339(wanted.since),
         "until": rfc3339(wanted.until),
     }

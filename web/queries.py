@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -84,6 +84,11 @@ class Query:
         """One of these words."""
         return self._reader.one_of(name, choices, required=False)
 
+    def truth(self, name: str) -> bool | None:
+        """true or false."""
+        value = self.one_of(name, ("true", "false"))
+        return None if value is None else value == "true"
+
     def email_key(self, name: str) -> str | None:
         """An address as it is looked up, whatever its width and case."""
         if not self._given(name):
@@ -106,10 +111,18 @@ class Query:
         except (ValueError, OverflowError):
             self.refuse(name, "format", "must be an RFC 3339 time with an offset")
             return None
-        if not FIRST_YEAR <= year <= LAST_YEAR:
+        return moment if self._known_year(name, year) else None
+
+    def day(self, name: str) -> date | None:
+        """A date as YYYY-MM-DD, in the years that the calendar knows."""
+        value = self._reader.day(name, required=False)
+        return value if value is not None and self._known_year(name, value.year) else None
+
+    def _known_year(self, name: str, year: int) -> bool:
+        known = FIRST_YEAR <= year <= LAST_YEAR
+        if not known:
             self.refuse(name, "range", f"must lie between {FIRST_YEAR} and {LAST_YEAR}")
-            return None
-        return moment
+        return known
 
     def number(self, name: str, low: int, high: int) -> int | None:
         """A whole number within bounds."""

@@ -24,7 +24,7 @@ from store.leases import ABSENT, HELD
 from store.moves import Moves
 from store.outbox import NEXT_READY
 from store.reading import EVERYTHING, MessageFilter, Sight, message_page
-from store.reading_dashboard import longest_waiting
+from store.reading_dashboard import OPEN, longest_waiting, still_open
 from store.reading_queues import QueueFilter, Work, mail_queue, open_by_prefecture, open_work_of
 from store.reading_reach import ReachFilter, reach_page
 from store.reporting import reminders
@@ -192,6 +192,21 @@ async def test_what_was_done_about_a_mail_is_found_by_the_mail(full: Any, run: R
     found = await plan(full, run)
     assert "ix_follow_ups_message_id" in found, found
     assert not scans(found, "follow_ups")
+
+
+@pytest.mark.parametrize(
+    ("sight", "index"),
+    [(EVERYTHING, "ix_messages_status_kind_created_at"), (Sight("35"), "ix_messages_prefecture_status_created_at")],
+)
+@pytest.mark.parametrize("status", OPEN)
+async def test_what_waits_is_counted_by_an_index(full: Any, status: Status, sight: Sight, index: str) -> None:
+    async def run(conn: AsyncConnection) -> None:
+        await still_open(conn, status, sight)
+
+    found = await plan(full, run)
+    short = ["ix_messages_lease"] if status is Status.SENDING else [index, "ix_messages_expires_at"]
+    assert any(name in found for name in short), found
+    assert not scans(found, "messages")
 
 
 async def test_whom_no_mail_reaches_is_read_in_the_order_of_the_list(full: Any) -> None:

@@ -97,6 +97,7 @@ _MESSAGE_FILTER = (
     _EMAIL,
     _query("kind", words(list(Kind)), "kind of mail"),
     _query("status", words(list(Status)), "present status"),
+    _query("settled", {"type": "boolean"}, "whether the item's `settled` is true"),
     *_SPAN,
 )
 _SUPPRESSION_FILTER = (

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from core.jst import tokyo_date
+from core.jst import midnight, tokyo_date
 from core.kinds import Kind
 from core.statuses import Status
 from scheduler.calendar import BusinessCalendar
@@ -28,6 +28,7 @@ from web.auth import sight_of
 from web.pages.lists import name_of
 from web.pages.rendering import page, piece
 from web.pages.rooms import sees_kind
+from web.pages.standing import STATES, State
 from web.pages.visitors import MayReadMessages
 from web.queries import Query
 from web.services import Services, Serving
@@ -42,7 +43,7 @@ _REST = 20
 """Counting for a second, the database then has twenty seconds for others."""
 
 _DAYS_AHEAD = 5
-_SETTLED = "settled"
+_OF = {state.word: state for state in STATES}
 
 
 @router.get("/dashboard")
@@ -66,13 +67,16 @@ async def _values(request: Request, who: Principal, services: Services) -> dict[
     found = await counting.figures(who, days, now)
     async with services.db.read() as conn:
         relay = await relay_away(conn, sqlite=services.db.sqlite)
+    totals = _numbers(found.counts)
     return {
         "days": days,
         "spans": SPANS,
-        "columns": _COLUMNS,
+        "first": found.first,
+        "columns": STATES,
         "rows": _rows(found.counts, who),
-        "totals": _totals(found.counts),
-        "rate": _bounce_rate(found.counts),
+        "totals": totals,
+        "tiles": _OF,
+        "rate": _bounce_rate(totals),
         "open_by_prefecture": found.open,
         "waiting": [_waiting(row, now) for row in found.waiting],
         "business_days": business_days(services.calendar, tokyo_date(now), who.prefecture),
@@ -83,8 +87,12 @@ async def _values(request: Request, who: Principal, services: Services) -> dict[
 
 @dataclass(frozen=True, slots=True)
 class _Figures:
-    """What was counted. It is good until the moment `until` of the process's own clock."""
+    """What was counted: of mails that are over, those since the day `first`; of others all.
 
+    It is good until the moment `until` of the process's own clock.
+    """
+
+    first: date
     counts: Sequence[Counted]
     open: Mapping[str, int]
     waiting: Sequence[AnyRow]
@@ -105,41 +113,22 @@ class Counting:
         async with self._lock:
             found = self._kept.get(key)
             if found is None or found.until < time.monotonic():
-                found = self._kept[key] = await self._count(sight_of(who), now - timedelta(days=days), now)
+                first = tokyo_date(now) - timedelta(days=days)
+                found = self._kept[key] = await self._count(sight_of(who), first, now)
         return found
 
-    async def _count(self, sight: Sight, since: datetime, now: datetime) -> _Figures:
+    async def _count(self, sight: Sight, first: date, now: datetime) -> _Figures:
         began = time.monotonic()
         async with self._db.read() as conn:
-            counted = await counts(conn, since, now, sight)
+            counted = await counts(conn, midnight(first), now, sight)
             open_work = await open_by_prefecture(conn, sight)
             waiting = await longest_waiting(conn, now, sight)
         took = time.monotonic() - began
-        return _Figures(counted, open_work, waiting, time.monotonic() + max(_KEPT_SECONDS, _REST * took))
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the table of figures. 送信完了 has two: what is still within the settle window stands apart."""
-
-    label: str
-    status: Status
-    settled: bool = False
-
-
-_COLUMNS = tuple(
-    column
-    for status in Status
-    for column in (
-        (Column(status.label(), status), Column(status.label(settled=True), status, settled=True))
-        if status is Status.SENT
-        else (Column(status.label(), status),)
-    )
-)
+        return _Figures(first, counted, open_work, waiting, time.monotonic() + max(_KEPT_SECONDS, _REST * took))
 
 
 def _rows(found: Iterable[Counted], who: Principal) -> list[dict[str, Any]]:
-    """Of each kind, how many messages are in each column."""
+    """Of each kind, how many messages are in each state."""
     of_kind: dict[str, list[Counted]] = defaultdict(list)
     for each in found:
         of_kind[each.kind].append(each)
@@ -150,31 +139,22 @@ def _rows(found: Iterable[Counted], who: Principal) -> list[dict[str, Any]]:
     ]
 
 
-def _numbers(found: Sequence[Counted]) -> dict[Column, int]:
-    """How many there are in each column."""
-    numbers = dict.fromkeys(_COLUMNS, 0)
+def _numbers(found: Sequence[Counted]) -> dict[State, int]:
+    """How many there are in each state."""
+    numbers = dict.fromkeys(STATES, 0)
     for each in found:
-        for column in _COLUMNS:
-            if column.status == each.status:
+        for state in STATES:
+            if state.status == each.status:
                 settled = each.settled if each.status == Status.SENT else 0
-                numbers[column] += settled if column.settled else each.number - settled
+                numbers[state] += settled if state.settled else each.number - settled
     return numbers
 
 
-def _totals(found: Iterable[Counted]) -> Mapping[str, int]:
-    """How many there are in each status, and among those sent the settled ones."""
-    totals: dict[str, int] = dict.fromkeys([*Status, _SETTLED], 0)
-    for each in found:
-        totals[each.status] += each.number
-        totals[_SETTLED] += each.settled if each.status == Status.SENT else 0
-    return totals
-
-
-def _bounce_rate(found: Iterable[Counted]) -> float | None:
+def _bounce_rate(totals: Mapping[State, int]) -> float | None:
     """不達 among what has left; None where nothing has."""
-    totals = _totals(found)
-    left = totals[Status.SENT] + totals[Status.UNDELIVERED]
-    return totals[Status.UNDELIVERED] / left if left else None
+    undelivered = totals[_OF["undelivered"]]
+    left = totals[_OF["settling"]] + totals[_OF["settled"]] + undelivered
+    return undelivered / left if left else None
 
 
 def _waiting(row: Any, now: datetime) -> dict[str, Any]:
