@@ -37,7 +37,10 @@ class QueueFilter:
 
 
 async def mail_queue(conn: AsyncConnection, wanted: QueueFilter, sight: Sight, after: Place | None, limit: int) -> Page:
-    """Mails with the institutions' names, newest first. `status_at` is when they came to their status."""
+    """Mails with the institutions' names, newest first. `status_at` is when they came to their status.
+
+    Of mails that came back, only those of institutions: nobody can be told of another one.
+    """
     status_at = (
         select(func.min(events.c.at))
         .where(events.c.message_id == messages.c.id, events.c.status == wanted.status)
@@ -66,8 +69,10 @@ def _narrowed(wanted: QueueFilter) -> list[ColumnElement[bool]]:
         conditions.append(messages.c.kind == wanted.kind)
     if wanted.institution_code is not None:
         conditions.append(messages.c.institution_code == wanted.institution_code)
+    if wanted.status is Status.UNDELIVERED:
+        conditions.append(messages.c.institution_code.is_not(None))
     if wanted.work is Work.OPEN:
-        conditions += [not_(is_closed()), messages.c.institution_code.is_not(None)]
+        conditions.append(not_(is_closed()))
     elif wanted.work is Work.CLOSED:
         conditions.append(is_closed())
     return conditions

@@ -74,10 +74,11 @@ async def export_undelivered(request: Request, who: MayReadMessages, services: S
     """Mails that came back (不達), with what was done about them, newest first."""
     query = Query(request)
     kind, prefecture = query.choice("kind", Kind), query.one_of("prefecture", PREFECTURES)
+    code = query.institution_code("institution_code")
     work, written = query.choice("work", Work) or Work.ALL, _format(query)
     query.done()
-    wanted = QueueFilter(Status.UNDELIVERED, prefecture, kind, work)
-    asked = {"kind": kind, "prefecture": prefecture, "work": work}
+    wanted = QueueFilter(Status.UNDELIVERED, prefecture, kind, work, code)
+    asked = {"kind": kind, "prefecture": prefecture, "institution_code": code, "work": work}
     export = _Export(
         "undelivered",
         asked,

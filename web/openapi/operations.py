@@ -283,6 +283,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "export_undelivered": _export(
         _query("prefecture", PREFECTURE, "of the institution"),
         _query("kind", words(list(Kind)), "kind of mail"),
+        _INSTITUTION,
         _query("work", {**words(list(Work)), "default": "all"}, "whether somebody has to be reached still"),
     ),
     "export_to_reach": _export(
