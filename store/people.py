@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import TodokeError
 from core.ids import IdSource
+from core.jst import rfc3339
 from store.engine import Database
 from store.search import name_key
 from store.tables import api_tokens, audit, users
@@ -29,10 +30,13 @@ COMMAND_LINE = "command line"
 USER_COMMAND = "todoke user"
 """Who acts in the audit trail when users are managed by the command."""
 
+TOKENS_COMMAND = "todoke token"
+"""Who acts in the audit trail when API tokens are managed by the command."""
+
 NOBODY = "-"
 """Actor and role, in the audit trail, of who was not recognised."""
 
-RESERVED = frozenset({LOCAL_ADMIN, COMMAND_LINE, USER_COMMAND, NOBODY})
+RESERVED = frozenset({LOCAL_ADMIN, COMMAND_LINE, USER_COMMAND, TOKENS_COMMAND, NOBODY})
 """The service's own names: no token and no user may have them, whose jobs and lines would pass for its own."""
 
 _TOKEN_OCTETS = 32
@@ -68,8 +72,22 @@ class AuditEntry:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token without its secret. `revoked_at` is None while it is in force."""
+
+    name: str
+    role: Role
+    prefecture: str | None
+    created_at: datetime
+    revoked_at: datetime | None
+
+
 class TokenRefused(TodokeError, ValueError):
-    """A token that cannot be made; the message says why."""
+    """A token that cannot be made or revoked; the message says why."""
+
+
+_OPERATOR = Principal(TOKENS_COMMAND, Role.ADMIN)
 
 
 def _real_now() -> datetime:
@@ -97,10 +115,10 @@ class People:
         Raises TokenRefused for a name that is taken or is none, and for a prefecture that does not fit the role.
         """
         _check(name, role, prefecture)
-        token = PREFIX + self._random_text(_TOKEN_OCTETS)
+        token, now = PREFIX + self._random_text(_TOKEN_OCTETS), self._now()
         async with self._db.write() as conn:
             known = (await conn.execute(select(api_tokens).where(api_tokens.c.name == name))).one_or_none()
-            values = {"digest": _digest(token), "created_at": self._now(), "revoked_at": None}
+            values = {"digest": _digest(token), "created_at": now, "revoked_at": None}
             if known is None:
                 await _refuse_user_name(conn, name)
                 named = {"id": self._ids(), "name": name, "role": role, "prefecture": prefecture}
@@ -108,6 +126,7 @@ class People:
             else:
                 _check_renewal(known, role, prefecture)
                 await conn.execute(update(api_tokens).where(api_tokens.c.id == known.id).values(**values))
+            await write_audit(conn, _OPERATOR, _entry("token-created", name, role, prefecture), now)
         return token
 
     async def authenticate(self, token: str) -> Principal | None:
@@ -120,15 +139,34 @@ class People:
             row = (await conn.execute(query)).one_or_none()
         return None if row is None else Principal(row.name, Role(row.role), row.prefecture)
 
-    async def revoke(self, name: str) -> bool:
-        """End a token; False where no such token was in force."""
-        statement = (
-            update(api_tokens)
-            .where(api_tokens.c.name == name, api_tokens.c.revoked_at.is_(None))
-            .values(revoked_at=self._now())
-        )
+    async def revoke(self, name: str) -> None:
+        """End a token: whoever comes with it is refused from now on, in all processes.
+
+        Raises TokenRefused where there is none of this name, or where it was revoked already.
+        """
+        mine, now = api_tokens.c.name == name, self._now()
+        statement = update(api_tokens).where(mine, api_tokens.c.revoked_at.is_(None)).values(revoked_at=now)
         async with self._db.write() as conn:
-            return (await conn.execute(statement)).rowcount == 1
+            ended = (await conn.execute(statement)).rowcount
+            known = (await conn.execute(select(api_tokens).where(mine))).one_or_none()
+            if known is None:
+                raise TokenRefused(f"there is no token named {name}; `todoke token list` tells all")
+            if not ended:
+                raise TokenRefused(f"the token {name} was revoked already, at {rfc3339(known.revoked_at)}")
+            await write_audit(conn, _OPERATOR, _entry("token-revoked", name, known.role, known.prefecture), now)
+
+    async def listed(self) -> Sequence[Token]:
+        """All tokens that were ever made, by name; of a name that was used again, the last."""
+        query = select(
+            api_tokens.c.name,
+            api_tokens.c.role,
+            api_tokens.c.prefecture,
+            api_tokens.c.created_at,
+            api_tokens.c.revoked_at,
+        ).order_by(api_tokens.c.name)
+        async with self._db.read() as conn:
+            rows = (await conn.execute(query)).all()
+        return [Token(row.name, Role(row.role), *row[2:]) for row in rows]
 
 
 async def write_audit(conn: AsyncConnection, who: Principal | None, entry: AuditEntry, at: datetime) -> None:
@@ -143,6 +181,10 @@ async def write_audit(conn: AsyncConnection, who: Principal | None, entry: Audit
         "detail": dict(entry.detail),
     }
     await conn.execute(insert(audit).values(values))
+
+
+def _entry(action: str, name: str, role: str, prefecture: str | None) -> AuditEntry:
+    return AuditEntry(action, name, {"role": str(role), "prefecture": prefecture})
 
 
 async def _refuse_user_name(conn: AsyncConnection, name: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from core.clock import SystemClock
 from core.ids import IdSource
 from store.engine import Database
-from store.people import AuditEntry, People, Principal, Role, TokenRefused, write_audit
+from store.people import AuditEntry, People, Principal, Role, Token, TokenRefused, write_audit
 from store.tables import api_tokens, audit
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
@@ -49,10 +49,47 @@ async def test_an_unknown_token_is_nobody(people: People, token: str) -> None:
 
 async def test_a_revoked_token_is_nobody_and_cannot_be_revoked_again(people: People) -> None:
     token = await people.create("reg", Role.PUBLISHER)
-    assert await people.revoke("reg")
+    await people.revoke("reg")
     assert await people.authenticate(token) is None
-    assert not await people.revoke("reg")
-    assert not await people.revoke("nobody")
+    with pytest.raises(TokenRefused, match="reg was revoked already, at 2026-11-24T10:00:00"):
+        await people.revoke("reg")
+    with pytest.raises(TokenRefused, match="no token named nobody"):
+        await people.revoke("nobody")
+
+
+async def test_another_token_stays_in_force(people: People) -> None:
+    tokens = [await people.create(name, Role.PUBLISHER) for name in ("reg", "reg 2")]
+    await people.revoke("reg")
+    assert await people.authenticate(tokens[1]) == Principal("reg 2", Role.PUBLISHER)
+
+
+async def test_tokens_are_listed_without_their_secrets(people: People) -> None:
+    tokens = [await people.create("reg", Role.PUBLISHER), await people.create("office", Role.PREFECTURE, "35")]
+    await people.revoke("reg")
+    listed = await people.listed()
+    assert listed == [
+        Token("office", Role.PREFECTURE, "35", NOW, None),
+        Token("reg", Role.PUBLISHER, None, NOW, NOW),
+    ]
+    assert not any(token in repr(listed) for token in tokens)
+
+
+async def test_what_became_of_tokens_stands_in_the_trail_and_they_do_not(people: People, db: Database) -> None:
+    tokens = [await people.create("office", Role.PREFECTURE, "35")]
+    await people.revoke("office")
+    with pytest.raises(TokenRefused):
+        await people.revoke("office")
+    tokens.append(await people.create("office", Role.PREFECTURE, "35"))
+    with pytest.raises(TokenRefused):
+        await people.create("office", Role.PREFECTURE, "35")
+    async with db.read() as conn:
+        lines = (await conn.execute(select(audit).order_by(audit.c.id))).all()
+    assert [line.action for line in lines] == ["token-created", "token-revoked", "token-created"]
+    assert {(line.actor, line.role, line.subject, line.at) for line in lines} == {
+        ("todoke token", "admin", "office", NOW)
+    }
+    assert [line.detail for line in lines] == [{"role": "prefecture", "prefecture": "35"}] * 3
+    assert not any(token.removeprefix("tdk_") in str(tuple(line)) for token in tokens for line in lines)
 
 
 async def test_a_new_token_under_a_revoked_name_goes_on_as_the_same_publisher(people: People) -> None:
@@ -82,6 +119,7 @@ async def test_a_revoked_name_does_not_come_back_in_another_role(people: People)
         ("command line", Role.PUBLISHER, None),
         (" command line", Role.PUBLISHER, None),
         ("todoke user", Role.ADMIN, None),
+        ("todoke token", Role.ADMIN, None),
         ("-", Role.ADMIN, None),
         ("office", Role.PREFECTURE, None),
         ("office", Role.PREFECTURE, "48"),

@@ -224,6 +224,24 @@ def token_create(
     create(name, role, prefecture, as_json=as_json)
 
 
+@token_app.command("list")
+def token_list(as_json: Json = False) -> None:
+    """All API tokens: role, when made, revoked or not; never the token itself."""
+    from todoke.cli.tokens import show
+
+    show(as_json=as_json)
+
+
+@token_app.command("revoke")
+def token_revoke(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose token it is.")], as_json: Json = False
+) -> None:
+    """End an API token at once, for running services too."""
+    from todoke.cli.tokens import revoke
+
+    revoke(name, as_json=as_json)
+
+
 @user_app.command("create")
 def user_create(
     name: Annotated[str, typer.Option(help="What is typed to sign in, and stands in the audit trail.")],

@@ -202,6 +202,8 @@ ACTIONS: Mapping[str, str] = {
     "user-created": "利用者を登録",
     "user-disabled": "利用者を停止",
     "user-password-set": "パスワードを設定",
+    "token-created": "APIトークンを発行",
+    "token-revoked": "APIトークンを失効",
     "message-shown": "メールを表示",
     "messages-listed": "メールの一覧を表示",
     "message-cancelled": "メールを取消",
