@@ -20,11 +20,8 @@ from store.address_changes import institution_of
 from store.engine import Database
 from store.people import AuditEntry, write_audit
 from store.search import email_key
-from store.suppressions import active
+from store.suppressions import ADDED, BY_HAND, active
 from store.tables import suppressions
-
-BY_HAND = "by-hand"
-"""The reason of an entry that a person made; what moved them stands in the audit trail."""
 
 SCOPES = ("all", "reminder")
 MAX_WHY = 1000
@@ -75,7 +72,7 @@ class Suppressing:
                 "scope": asked.scope,
                 "why": asked.why,
             }
-            await write_audit(conn, by.who, AuditEntry("suppression-added", entry_id, detail), now)
+            await write_audit(conn, by.who, AuditEntry(ADDED, entry_id, detail), now)
         return entry_id
 
     def _read(self, reader: Reader) -> _Asked:

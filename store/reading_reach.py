@@ -1,4 +1,7 @@
-"""Who has not reported and is reached by no mail: paper, no address, 不達, complaint. For telephone and letter."""
+"""Who has not reported and is reached by no mail: paper, no address, 不達, complaint, stopped by staff.
+
+For telephone and letter.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, case, func, literal, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, case, func, literal, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.kinds import Kind, Scheme
 from core.statuses import Status
 from store.reading import Page, Place, Sight, in_prefecture, page
-from store.tables import institutions, messages, reporting, suppressions
+from store.suppressions import ADDED, BY_HAND
+from store.tables import audit, institutions, messages, reporting, suppressions
 
 
 class Why(StrEnum):
@@ -22,6 +26,7 @@ class Why(StrEnum):
     NO_ADDRESS = "no-address"
     UNDELIVERED = "undelivered"  # its address is known as 不達, or its last reminder came back
     COMPLAINT = "complaint"
+    BY_HAND = "by-hand"  # somebody of the staff stopped its mails, or its reminders
 
     @property
     def label(self) -> str:
@@ -34,6 +39,7 @@ _LABELS = {
     Why.NO_ADDRESS: "メールアドレスの登録がない",
     Why.UNDELIVERED: "メールが届かない（不達）",
     Why.COMPLAINT: "迷惑メールとして届け出があった",
+    Why.BY_HAND: "担当者が送信を停止",
 }
 
 
@@ -51,10 +57,13 @@ _identifier = reporting.c.institution_code.concat(literal(":")).concat(reporting
 
 
 def _entry(column: ColumnElement[Any]) -> Any:
-    """Of the suppression in force for an institution's address; a hard failure's before a complaint's."""
+    """Of the suppression in force for an institution's address; one of all mails before one of reminders."""
+    return _of_the_first(select(column))
+
+
+def _of_the_first(query: Select[Any]) -> Any:
     return (
-        select(column)
-        .where(
+        query.where(
             suppressions.c.institution_code == reporting.c.institution_code,
             suppressions.c.email_key == func.lower(_address),
             suppressions.c.released_at.is_(None),
@@ -64,6 +73,19 @@ def _entry(column: ColumnElement[Any]) -> Any:
         .correlate(reporting)
         .scalar_subquery()
     )
+
+
+_why_stopped = case(
+    (suppressions.c.reason == BY_HAND, literal(Why.BY_HAND.value, String())),
+    (suppressions.c.scope == "all", literal(Why.UNDELIVERED.value, String())),
+    else_=literal(Why.COMPLAINT.value, String()),
+)
+
+
+def _stated_why() -> Any:
+    """What the person who stopped mails to an institution's address said of it; the audit trail keeps that."""
+    said = and_(audit.c.subject == suppressions.c.id, audit.c.action == ADDED)
+    return _of_the_first(select(audit.c.detail["why"].as_string()).select_from(suppressions).outerjoin(audit, said))
 
 
 def _last_reminder(column: ColumnElement[Any]) -> Any:
@@ -86,14 +108,15 @@ def _last_reminder(column: ColumnElement[Any]) -> Any:
 
 
 async def reach_page(conn: AsyncConnection, wanted: ReachFilter, sight: Sight, after: Place | None, limit: int) -> Page:
-    """Institutions to be reached otherwise, those last heard of first. `why` is a `Why`, `reason` a failure's."""
-    scope, came_back = _entry(suppressions.c.scope), _last_reminder(messages.c.status) == Status.UNDELIVERED
+    """Institutions to be reached otherwise, those last heard of first. `why` is a `Why`, `reason` a failure's.
+
+    `stated_why` is what somebody of the staff gave as the reason where they stopped the mails, and None elsewhere.
+    """
+    came_back = _last_reminder(messages.c.status) == Status.UNDELIVERED
     why = case(
         (reporting.c.channel == "paper", literal(Why.PAPER.value, String())),
         (_address.is_(None), literal(Why.NO_ADDRESS.value, String())),
-        (scope == "all", literal(Why.UNDELIVERED.value, String())),
-        (scope == "reminder", literal(Why.COMPLAINT.value, String())),
-        (came_back, literal(Why.UNDELIVERED.value, String())),
+        else_=func.coalesce(_entry(_why_stopped), case((came_back, literal(Why.UNDELIVERED.value, String())))),
     )
     reason = case(
         (or_(reporting.c.channel == "paper", _address.is_(None)), None),
@@ -112,6 +135,7 @@ async def reach_page(conn: AsyncConnection, wanted: ReachFilter, sight: Sight, a
             institutions.c.prefecture,
             why.label("why"),
             reason.label("reason"),
+            case((why == Why.BY_HAND, _stated_why())).label("stated_why"),
         )
         .join(institutions, institutions.c.code == reporting.c.institution_code)
         .where(*_narrowed(wanted, sight), why.is_not(None))

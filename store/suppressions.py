@@ -12,6 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.bulk import among, insert_from, is_sqlite, parameter
 from store.tables import suppressions
 
+BY_HAND = "by-hand"
+"""The reason of an entry that a person made; what moved them stands in the audit trail."""
+
+ADDED = "suppression-added"
+"""The action there; its subject is the entry's id, and its detail holds `why`."""
+
 Pair = tuple[str, str]
 """An address in lower case, and an institution code."""
 

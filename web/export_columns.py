@@ -56,10 +56,16 @@ def reach_columns(prefecture_names: Mapping[str, str]) -> Columns:
         "制度": lambda item: Scheme(item["scheme"]).label,
         "報告状況": _named("status", _STATUSES),
         "連絡が必要な理由": lambda item: Why(item["why"]).label,
-        "不達の理由": lambda item: REASONS.get(item["reason"], item["reason"]),
+        "不達の理由": _failure,
+        "送信停止の理由": _plain("stated_why"),
         "宛先": _plain("email"),
         "最終更新": _time("updated_at"),
     }
+
+
+def _failure(item: Item) -> Any:
+    """Nothing where somebody stopped the mails: they did not fail."""
+    return None if item["why"] == Why.BY_HAND else REASONS.get(item["reason"], item["reason"])
 
 
 _STATUSES = {"not-started": "未報告", "in-progress": "報告中"}

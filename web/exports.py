@@ -23,7 +23,7 @@ from store.reading_exports import ROWS_AT_ONCE, Fetch, all_rows, messages_with_n
 from store.reading_lists import audit_page, audit_view, suppression_page, suppression_view
 from store.reading_queues import QueueFilter, Work, mail_queue
 from store.reading_reach import ReachFilter, reach_page
-from store.reading_views import message_view
+from store.reading_views import message_view, shown_text
 from web.auditing import audit_filter
 from web.auth import MayAudit, MayLiftSuppressions, MayReadMessages, sees_whole, sight_of
 from web.export_columns import (
@@ -93,7 +93,8 @@ async def export_undelivered(request: Request, who: MayReadMessages, services: S
 async def export_to_reach(request: Request, who: MayReadMessages, services: Serving) -> StreamingResponse:
     """Institutions that have not reported and that no mail reaches, with the reason: to be telephoned or written to.
 
-    `fiscal_year` is the one that runs, unless another one is named.
+    `fiscal_year` is the one that runs, unless another one is named. `why` is `paper`, `no-address`, `undelivered`,
+    `complaint`, or `by-hand` where somebody of the staff stopped the mails; `stated_why` is then the reason they gave.
     """
     query = Query(request)
     year = query.number("fiscal_year", FIRST_YEAR, LAST_YEAR) or fiscal_year_of(tokyo_date(services.clock.now()))
@@ -122,6 +123,7 @@ def _reach_item(row: AnyRow, *, whole: bool) -> dict[str, Any]:
         "status": row.status,
         "why": row.why,
         "reason": row.reason,
+        "stated_why": shown_text(row.stated_why, whole=whole),
         "email": row.email if whole or row.email is None else mask_email(row.email),
         "updated_at": rfc3339(row.updated_at),
     }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from core.statuses import Status
 from store.people import Role
 
 HTML = {"Accept": "text/html"}
@@ -39,22 +43,65 @@ def listed(page: str) -> Sequence[str]:
 
 
 async def test_each_is_listed_with_its_reason(api: Any) -> None:
-    bounced = word(institution=THERE | {"code": "1300000002"}, recipient=ADDRESS, status="in-progress")
+    other = THERE | {"code": "1300000002"}
+    bounced = word(institution=other, recipient=ADDRESS, status="in-progress")
     await say(api, word(), word(institution=THERE, recipient=ADDRESS, channel="paper"), bounced)
-    form = {"institution_code": "1300000002", "email": "soumu@example.jp", "scope": "all", "why": "退職"}
-    assert (await api.ask(Role.HELPDESK, "POST", "/suppressions/new", data=form, headers=HTML)).status_code == 303
+    [mail] = await api.publish(api.plain_job("application-complete", institution=other))
+    failure = {"bounce_class": "hard", "reason": "userunknown"}
+    await api.move(mail["id"], Status.SENDING, Status.UNDELIVERED, **failure)
     page = await shown(api)
     assert set(listed(page)) == {"3510012345", "1300000001", "1300000002"}
     for text in (
         "メールアドレスの登録がない",
         "紙で報告する機関",
         "メールが届かない（不達）",
-        "担当者による登録",
+        "メールアドレスが存在しない",
         "報告中",
     ):
         assert text in page
     assert "soumu@example.jp" not in page
     assert 'href="/v1/exports/to-reach?fiscal_year=2026&amp;format=csv"' in page
+
+
+async def stop(api: Any, scope: str, why: str) -> None:
+    """Somebody of the secretariat stops mails to the institution here."""
+    form = {"institution_code": HERE["code"], "email": ADDRESS["email"], "scope": scope, "why": why}
+    assert (await api.ask(Role.HELPDESK, "POST", "/suppressions/new", data=form, headers=HTML)).status_code == 303
+
+
+@pytest.mark.parametrize("scope", ["all", "reminder"])
+async def test_who_was_stopped_by_staff_is_told_so_with_their_reason(api: Any, scope: str) -> None:
+    await say(api, word(recipient=ADDRESS))
+    await stop(api, scope, "機関の希望 taro@example.jp 様より")
+    page = await shown(api)
+    assert listed(page) == ["3510012345"]
+    assert "担当者が送信を停止" in page
+    assert "機関の希望 t***@example.jp 様より" in page
+    for false in ("不達）", "迷惑メール", "不達の連絡の記録"):
+        assert false not in page
+    [row] = await exported(api)
+    assert (row["連絡が必要な理由"], row["不達の理由"]) == ("担当者が送信を停止", "")
+    assert row["送信停止の理由"] == "機関の希望 taro@example.jp 様より"
+    item = json.loads((await api.ask(Role.PREFECTURE, "GET", "/v1/exports/to-reach?format=ndjson")).text)
+    assert (item["why"], item["reason"]) == ("by-hand", "by-hand")
+    assert item["stated_why"] == "機関の希望 taro@example.jp 様より"
+
+
+async def exported(api: Any) -> list[dict[str, str]]:
+    """The rows of the file."""
+    answer = await api.ask(Role.HELPDESK, "GET", "/v1/exports/to-reach")
+    return list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+
+
+async def test_a_failure_of_the_address_comes_before_a_wish_for_no_reminders(api: Any) -> None:
+    await say(api, word(recipient=ADDRESS))
+    [mail] = await api.publish(api.plain_job("application-complete"))
+    failure = {"bounce_class": "hard", "reason": "userunknown"}
+    await api.move(mail["id"], Status.SENDING, Status.UNDELIVERED, **failure)
+    await stop(api, "reminder", "機関の希望")
+    [row] = await exported(api)
+    told = [row[name] for name in ("連絡が必要な理由", "不達の理由", "送信停止の理由")]
+    assert told == ["メールが届かない（不達）", "メールアドレスが存在しない", ""]
 
 
 async def test_who_has_reported_or_can_be_mailed_is_not_listed(api: Any) -> None:

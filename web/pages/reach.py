@@ -15,6 +15,7 @@ from scheduler.job_parsing import PREFECTURES
 from scheduler.report_parsing import FIRST_YEAR, LAST_YEAR
 from store.reading import AnyRow
 from store.reading_reach import ReachFilter, Why, reach_page
+from store.reading_views import shown_text
 from web.auth import sight_of
 from web.pages.lists import PAGE_SIZE, listed
 from web.pages.rendering import page
@@ -59,6 +60,8 @@ def _item(row: AnyRow) -> dict[str, Any]:
         "why": why.label,
         "reason": row.reason if why is Why.UNDELIVERED else None,
         "came_back": why is Why.UNDELIVERED,
+        "stopped": why is Why.BY_HAND,
+        "stated_why": shown_text(row.stated_why, whole=False),
         "email": None if row.email is None else mask_email(row.email),
         "updated_at": row.updated_at,
     }
