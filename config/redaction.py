@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from core.masking import mask_email
+from core.masking import mask_addresses
 
 _HIDDEN = "***"
 _SECRET_NAMES = frozenset(
@@ -24,8 +24,6 @@ _SECRET_NAMES = frozenset(
     },
 )
 _LINK = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})://(?P<rest>[^\s\"'<>]*)", re.ASCII)
-_AT = re.compile("＠|%40")
-_ADDRESS = re.compile(r"(?:\"[^\"\n]{1,256}\"|[^\s<>()\[\]\\,;:\"'@]{1,256})@[^\s<>()\[\]\\,;:\"'@]+")
 _TOKEN = re.compile(r"(?<![\w-])(?=[\w-]*\d)[\w-]{40,}=*", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _LINE_ENDS = re.compile(r"[\t\n]")
@@ -41,9 +39,7 @@ def redact(text: str) -> str:
     """The text with mail addresses masked, links cut to their host, long tokens and control characters gone."""
     text = _CONTROL.sub(_escaped, text)
     text = _LINK.sub(_host_only, text) if "://" in text else text
-    text = _AT.sub("@", text)
-    text = _ADDRESS.sub(_masked, text) if "@" in text else text
-    return _TOKEN.sub(_HIDDEN, text)
+    return _TOKEN.sub(_HIDDEN, mask_addresses(text))
 
 
 def _redacted(key: str, value: Any) -> Any:
@@ -57,11 +53,6 @@ def _redacted(key: str, value: Any) -> Any:
         return [_redacted(key, part) for part in value]
     text = redact(str(value))
     return text if key in _OF_MANY_LINES else _LINE_ENDS.sub(_escaped, text)
-
-
-def _masked(match: re.Match[str]) -> str:
-    already = match[0].startswith(f"{_HIDDEN}@")
-    return match[0] if already else mask_email(match[0])
 
 
 def _host_only(match: re.Match[str]) -> str:

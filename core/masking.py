@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _HIDDEN = "***"
+_AT = re.compile("＠|%40")
+_ADDRESS = re.compile(r"(?:\"[^\"\n]{1,256}\"|[^\s<>()\[\]\\,;:\"'@]{1,256})@[^\s<>()\[\]\\,;:\"'@]+")
 _PLAIN_DOMAIN = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -19,3 +21,14 @@ def mask_email(address: str) -> str:
         return _HIDDEN
     shown = local[0] if len(local) > 1 and local[0].isprintable() else ""
     return f"{shown}{_HIDDEN}@{domain}"
+
+
+def mask_addresses(text: str) -> str:
+    """A text with every address in it masked, also one whose @ is written ＠ or %40, as servers and links have it."""
+    text = _AT.sub("@", text)
+    return _ADDRESS.sub(_masked, text) if "@" in text else text
+
+
+def _masked(match: re.Match[str]) -> str:
+    already = match[0].startswith(f"{_HIDDEN}@")
+    return match[0] if already else mask_email(match[0])

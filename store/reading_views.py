@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from core.jst import parse_rfc3339, rfc3339
-from core.masking import mask_email
+from core.masking import mask_addresses, mask_email
 from core.reports import Action
 from core.spellings import spelled
 from core.statuses import Status
@@ -16,7 +15,6 @@ from store.reading import AnyRow, JobRecord, MessageRecord
 
 _TRIED_AGAIN = (Status.DEFERRED, Status.IN_DOUBT)
 _MOMENTS = ("due_at", "until", "next_attempt_at")
-_ADDRESS = re.compile(r"""(?:"[^"]*"|[^\s<>()\[\]:;,"']+)@[^\s<>()\[\]:;,"']+""")
 
 
 def message_view(row: AnyRow, now: datetime, *, whole: bool) -> dict[str, Any]:
@@ -55,10 +53,8 @@ def is_settled(row: AnyRow, now: datetime) -> bool:
 
 
 def shown_text(text: str | None, *, whole: bool) -> str | None:
-    """A foreign server's words; it often quotes the address."""
-    if text is None or whole:
-        return text
-    return _ADDRESS.sub(lambda match: mask_email(match[0]), text)
+    """A foreign server's words; it often quotes the address. Masked as in logs."""
+    return text if text is None or whole else mask_addresses(text)
 
 
 def record_view(record: MessageRecord, now: datetime) -> dict[str, Any]:

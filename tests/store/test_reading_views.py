@@ -14,11 +14,12 @@ _AROUND = st.sampled_from(
 )
 
 
-@given(before=_AROUND, local=_ATOM, after=_AROUND)
-def test_no_address_is_left_whole(before: str, local: str, after: str) -> None:
-    shown = shown_text(f"550 5.1.1 {before}{local}@example.jp{after}", whole=False)
+@given(before=_AROUND, local=_ATOM, at=st.sampled_from(["@", "＠", "%40"]), after=_AROUND)
+def test_no_address_is_left_whole(before: str, local: str, at: str, after: str) -> None:
+    shown = shown_text(f"550 5.1.1 {before}{local}{at}example.jp{after}", whole=False)
     assert shown is not None
     assert f"{local}@" not in shown
+    assert f"{local}{at}" not in shown
     assert "***@example.jp" in shown
 
 
