@@ -73,7 +73,7 @@ class Prefecture(_Usage):
 
 @dataclass(frozen=True, slots=True)
 class Prefectures:
-    """All prefectures by code, and the desk of the whole country."""
+    """All prefectures by code, in its order, and the desk of the whole country."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -109,7 +109,8 @@ def load_prefectures(config_dir: Path | None, symptoms: Collection[str]) -> Pref
     default = table.pop("default", None)
     shaped(FILE, config_dir, _Usage, default, "default")
     if isinstance(table["prefectures"], Mapping):
-        table["prefectures"] = {code: _whole(code, place, default) for code, place in table["prefectures"].items()}
+        places = sorted(table["prefectures"].items())
+        table["prefectures"] = {code: _whole(code, place, default) for code, place in places}
     found = shaped(FILE, config_dir, Prefectures, table)
     _check_symptoms(found, symptoms, file_name(FILE, config_dir))
     return found
