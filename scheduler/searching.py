@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import uuid
 from collections.abc import Iterable, Sequence
@@ -12,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.clock import Clock
 from core.kinds import Kind
-from core.masking import mask_email
+from core.masking import mask_addresses, mask_email
 from scheduler.addresses import AddressRefused, address_key
 from scheduler.mail_names import mail_meant
 from store.engine import Database
 from store.reading import AnyRow, MessageFilter, Sight, message_page, message_record
 from store.reading_views import message_view
-from store.search import email_key, search_key
+from store.search import email_key, in_one_piece, search_key
 from store.searching import (
     NAME_GRAM,
     TermKind,
@@ -32,6 +33,7 @@ MOST_CHARACTERS = 200
 
 _SHOWN = 20
 _NAME = "name"
+_IN_GROUPS = re.compile(r"(?=.*[0-9])[0-9a-z-]*[0-9a-z][0-9a-z-]*")
 _ANY_TERM = frozenset(TermKind)
 _ADDRESS = frozenset({TermKind.EMAIL})
 
@@ -93,7 +95,7 @@ class Search:
 
 def told_of(text: str) -> str:
     """A question as the audit trail may hold it: addresses masked."""
-    return " ".join(mask_email(word) if "@" in word else word for word in text[:MOST_CHARACTERS].split())
+    return " ".join(mask_addresses(word) for word in text[:MOST_CHARACTERS].split())
 
 
 async def _message(conn: AsyncConnection, words: Sequence[str], sight: Sight) -> AnyRow | None:
@@ -114,15 +116,32 @@ def _term(words: Sequence[str]) -> str:
         return email_key(text)
 
 
+def _together(words: Sequence[str]) -> Sequence[str]:
+    """A code or an ID that was written in groups, "01-1000-0001" or "01 1000 0001": in one piece, and without hyphens.
+
+    Nothing where it is no such thing, or stands in one piece.
+    """
+    piece = in_one_piece(" ".join(words)).lower()
+    if _IN_GROUPS.fullmatch(piece) is None:
+        return ()
+    return tuple(one for one in dict.fromkeys((piece, piece.replace("-", ""))) if one != _term(words))
+
+
 async def _institutions(conn: AsyncConnection, words: Sequence[str], sight: Sight) -> list[tuple[str, str, AnyRow]]:
     """What was found, as `(by, value, institution)`, the likeliest first."""
     term = _term(words)
     if not term:
         return []
-    by_term = await institutions_known_by(conn, term, _ANY_TERM, sight)
-    if by_term:
-        return [(row.kind, row.term, row) for row in by_term]
-    parts = await institutions_known_by_part(conn, term, _ADDRESS if "@" in term else _ANY_TERM, sight)
+    spellings = (term, *_together(words))
+    for spelling in spellings:
+        by_term = await institutions_known_by(conn, spelling, _ANY_TERM, sight)
+        if by_term:
+            return [(row.kind, row.term, row) for row in by_term]
+    parts: Sequence[AnyRow] = ()
+    for spelling in spellings:
+        parts = parts or await institutions_known_by_part(
+            conn, spelling, _ADDRESS if "@" in spelling else _ANY_TERM, sight
+        )
     named = [] if "@" in term else await institutions_named(conn, search_key("".join(words)), sight)
     if not named and len(words) > 1:
         named = await _with_every_word(conn, words, sight)

@@ -15,6 +15,14 @@ _SAME_KANJI = str.maketrans(
 )
 
 
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−ー", "-"))
+
+
+def in_one_piece(text: str) -> str:
+    """A code or an ID without the spaces that people put into it, and with hyphens for whatever they typed for them."""
+    return "".join(unicodedata.normalize("NFKC", text).translate(_DASHES).split())
+
+
 def name_key(text: str) -> str:
     """The key under which a name is found: NFKC, case-folded, without white space. Never shown."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())

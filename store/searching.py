@@ -115,3 +115,11 @@ async def application_named(conn: AsyncConnection, institution_code: str, term: 
     )
     found: str | None = (await conn.execute(query.limit(1))).scalar_one_or_none()
     return found
+
+
+async def code_meant(conn: AsyncConnection, code: str, sight: Sight) -> str:
+    """The code on record that somebody wrote with hyphens of their own; as it stands where it is on record, or none."""
+    spellings = (code, code.replace("-", ""))
+    query = select(institutions.c.code).where(institutions.c.code.in_(spellings), *_visible(sight))
+    found = set((await conn.execute(query)).scalars())
+    return next((each for each in spellings if each in found), code)

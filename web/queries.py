@@ -17,6 +17,7 @@ from core.problems import field_problem
 from scheduler.addresses import AddressRefused, address_key
 from scheduler.fields import Reader
 from store.reading import Place
+from store.search import in_one_piece
 from web.problems import Refusal
 
 E = TypeVar("E", bound=StrEnum)
@@ -27,6 +28,7 @@ FIRST_YEAR, LAST_YEAR = 1949, 2099
 """The years that the business calendar knows."""
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
+_ENDS = "\t\r\n"
 _OFFSET = re.compile(r" (?=\d\d:\d\d\Z)")
 
 UUID = re.compile(r"[0-9a-f-]{36}")
@@ -38,13 +40,14 @@ CODE_AND_SCHEME = re.compile(r"[0-9A-Za-z-]{1,20}:[a-z-]{1,24}")
 class Query:
     """The parameters of one request. What is wrong is collected; `done` refuses it all together.
 
-    An empty parameter counts as absent. A plus sign that a client did not encode, and that arrives as a space, is
-    understood where no space can stand.
+    An empty parameter counts as absent, and so do tabs and line ends around one, which come along where it is copied
+    from a spreadsheet; a tab within is a space. A plus sign that a client did not encode, and that arrives as a space,
+    is understood where no space can stand.
     """
 
     def __init__(self, request: Request) -> None:
         given = request.query_params.multi_items()
-        self._raw = {name: value or None for name, value in given}
+        self._raw = {name: value.strip(_ENDS).replace("\t", " ") or None for name, value in given}
         self._reader = Reader(self._raw)
         for name, count in Counter(name for name, _ in given).items():
             if count > 1:
@@ -71,6 +74,12 @@ class Query:
     def institution_code(self, name: str) -> str | None:
         """An institution code, normalised."""
         return self._reader.institution_code(name) if self._given(name) else None
+
+    def typed_code(self, name: str) -> str | None:
+        """As `institution_code`, as people type it: with spaces in it, and whatever looks like a hyphen."""
+        if self._given(name):
+            self._raw[name] = in_one_piece(self._raw[name] or "")
+        return self.institution_code(name)
 
     def identifier(self, name: str) -> str | None:
         """1-200 printable ASCII characters."""

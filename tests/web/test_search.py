@@ -48,6 +48,17 @@ async def codes(api: Any, text: str, role: Role = Role.HELPDESK, **more: Any) ->
         ("3510012345", [0]),
         ("３５１００１２３４５", [0]),
         (" 3510012345 ", [0]),
+        ("3510012345\t", [0]),
+        ("\t3510012345\r\n", [0]),
+        ("3510012345\t周南みなと病院", []),
+        ("35-1001-2345", [0]),
+        ("３５－１００１－２３４５", [0]),
+        ("35ー1001ー2345", [0]),
+        ("35 1001 2345", [0]),
+        ("35 1001-2346\t", [1]),
+        ("35-100", [0, 1]),
+        ("H3510-012345", [0]),
+        ("App - 2026 - 1", [1]),
         ("35100", [0, 1]),
         ("周南みなと病院", [0]),
         ("ミナト", [0, 1]),
@@ -80,6 +91,13 @@ async def codes(api: Any, text: str, role: Role = Role.HELPDESK, **more: Any) ->
 )
 async def test_it_is_found_by_whatever_the_caller_can_tell(towns: Any, text: str, found: list[int]) -> None:
     assert sorted(await codes(towns, text)) == sorted(PLACES[number][0] for number in found)
+
+
+async def test_a_code_with_hyphens_is_found_as_it_is(towns: Any) -> None:
+    apart = towns.plain_job("application-complete", 9, institution__code="35-1001-2345", institution__name="光医院")
+    await towns.publish(apart)
+    assert await codes(towns, "35-1001-2345") == ["35-1001-2345"]
+    assert await codes(towns, "3510012345") == ["3510012345"]
 
 
 async def test_it_says_by_what(towns: Any) -> None:
@@ -203,7 +221,7 @@ async def test_what_was_shown_is_recorded_without_the_address(towns: Any) -> Non
     assert len(await towns.audited()) == count
 
 
-@pytest.mark.parametrize("params", [{}, {"q": ""}, {"q": "x" * 201}, {"q": "a\nb"}, {"q": "a", "x": "1"}])
+@pytest.mark.parametrize("params", [{}, {"q": ""}, {"q": "x" * 201}, {"q": "a\nb"}, {"q": "\t"}, {"q": "a", "x": "1"}])
 async def test_a_question_that_is_none_is_refused(sqlite_api: Any, params: dict[str, str]) -> None:
     assert (await sqlite_api.ask(Role.HELPDESK, "GET", "/v1/search", params=params)).status_code == 422
 

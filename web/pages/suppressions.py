@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,8 +15,10 @@ from scheduler.fields import Reader
 from scheduler.suppressing import SCOPES
 from store.people import Principal
 from store.reading_lists import SuppressionFilter, SuppressionState, suppression_page, suppression_view
+from store.searching import code_meant
 from web.auth import actor, sight_of
-from web.pages.input import form_reader, read_why, wrong
+from web.pages.faults import wrong
+from web.pages.input import form_reader, read_why
 from web.pages.lists import PAGE_SIZE, listed
 from web.pages.notices import see
 from web.pages.rendering import page
@@ -35,13 +38,15 @@ async def list_suppressions(request: Request, who: MayLiftSuppressions, services
     """Entries in force, or those that were released."""
     query = Query(request)
     wanted = SuppressionFilter(
-        institution_code=query.institution_code("institution_code"),
+        institution_code=query.typed_code("institution_code"),
         state=query.choice("state", SuppressionState) or SuppressionState.ACTIVE,
     )
     after = query.cursor()
     query.ignored("done")
     query.done()
     async with services.db.read() as conn:
+        if wanted.institution_code is not None:
+            wanted = replace(wanted, institution_code=await code_meant(conn, wanted.institution_code, sight_of(who)))
         found = await suppression_page(conn, wanted, sight_of(who), after, PAGE_SIZE)
     items = [suppression_view(row, whole=False) for row in found.rows]
     asked = {"institution_code": wanted.institution_code, "state": wanted.state.value}
