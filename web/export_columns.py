@@ -10,6 +10,7 @@ from typing import Any
 from core.jst import to_tokyo
 from core.kinds import Kind, Scheme
 from store.reading_reach import Why
+from web.pages.own_words import in_japanese
 from web.pages.vocabulary import ACTIONS, REASONS, SCOPES
 from web.tabular import Columns, Item
 
@@ -30,7 +31,7 @@ def message_columns(prefecture_names: Mapping[str, str]) -> Columns:
         "理由": _named("reason", REASONS),
         "応答コード": _plain("smtp_code"),
         "拡張コード": _plain("enhanced_code"),
-        "応答": _plain("diagnostic"),
+        "応答": lambda item: in_japanese(item["diagnostic"], item["smtp_code"]),
         "申請番号": _plain("application_id"),
         "メールID": _plain("id"),
     }

@@ -16,7 +16,8 @@ from store.address_changes import ChangeFilter, ChangeState, change_page, change
 from store.people import AuditEntry, Principal, write_audit
 from store.reading import AnyRow
 from web.auth import actor, sees_whole, sight_of
-from web.pages.input import form_reader, read_why, wrong
+from web.pages.faults import wrong
+from web.pages.input import form_reader, read_why
 from web.pages.lists import PAGE_SIZE, listed
 from web.pages.notices import notice, see
 from web.pages.rendering import page

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from core.problems import TITLES, Problem
 from store.people import Principal
+from web.pages.faults import sentences
 from web.pages.rendering import page, piece, wants_piece
 
 _API = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json")
@@ -61,6 +62,7 @@ def problem_page(request: Request, problem: Problem, headers: Mapping[str, str] 
     who: Principal | None = getattr(request.state, "viewer", None)
     values = {
         "title": TITLES[problem.code][1],
+        "faults": sentences(problem.errors),
         "meaning": _MEANINGS.get(problem.code, "この操作は行えませんでした。"),
         "detail": problem.detail,
         "todo": _WHAT_TO_DO.get(problem.code, _AS_IT_IS if problem.status == _CONFLICT else _OTHERWISE),

@@ -14,7 +14,8 @@ from scheduler.commands import Outcome
 from scheduler.fields import Reader
 from store.people import AuditEntry, Principal, write_audit
 from web.auth import actor, sees_whole
-from web.pages.input import form_reader, read_why, wrong
+from web.pages.faults import wrong
+from web.pages.input import form_reader, read_why
 from web.pages.mails import RESENDABLE
 from web.pages.message_view import message_values, record_of
 from web.pages.notices import notice, see

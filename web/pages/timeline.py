@@ -10,6 +10,7 @@ from typing import Any
 from core.reports import Reason
 from store.reading import AnyRow
 from store.reading_views import shown_text
+from web.pages.own_words import in_japanese
 from web.pages.vocabulary import CALM, EVENT_TONES, EVENTS, MINOR_EVENTS, REASONS, WAITING
 from web.pages.words import short_when
 
@@ -65,11 +66,14 @@ def _codes(detail: Mapping[str, Any]) -> str:
 
 
 def _words(event: str, detail: Mapping[str, Any]) -> str:
-    """What the other server said, addresses masked."""
-    said = detail.get("diagnostic") or detail.get("reply")
+    """What the other server said, or we of its silence; addresses masked."""
+    foreign = shown_text(detail.get("diagnostic"), whole=False)
+    if foreign:
+        return foreign
+    said = detail.get("reply")
     if said is None and event in ("deferred", "in-doubt", "retries-exhausted"):
         said = detail.get("why")
-    return shown_text(said, whole=False) or ""
+    return in_japanese(shown_text(said, whole=False), detail.get("smtp_code")) or ""
 
 
 def _notes(event: str, detail: Mapping[str, Any]) -> Iterable[str]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.kinds import Kind, Scheme
 from core.statuses import Status
+from store.address_changes import ChangeState
 from store.follow_ups import Channel, Result
+from web.pages.rooms import ROLE_LABELS
+from web.pages.standing import CHOICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +193,6 @@ UNMATCHED: Mapping[str, str] = {
 }
 """Why a report was tied to no message."""
 
-FOLLOWED_UP: Mapping[str, str] = {each.value: each.label for each in (*Channel, *Result)}
-
 ACTIONS: Mapping[str, str] = {
     "institution-shown": "報告機関を表示",
     "searched": "検索",
@@ -230,6 +232,8 @@ DETAILS: Mapping[str, str] = {
     "action": "操作",
     "actor": "操作した人",
     "addresses": "表示したアドレスの数",
+    "fiscal_year": "年度",
+    "known_device": "以前にログインした端末",
     "again": "同じ依頼の再度の登録",
     "application_id": "申請番号",
     "as": "新しいメール",
@@ -249,7 +253,9 @@ DETAILS: Mapping[str, str] = {
     "reason": "理由",
     "result": "結果",
     "role": "役割",
+    "scheme": "報告の制度",
     "scope": "対象",
+    "settled": "送信完了の確認",
     "since": "開始",
     "state": "状態",
     "status": "状態",
@@ -259,3 +265,27 @@ DETAILS: Mapping[str, str] = {
     "work": "連絡の状況",
 }
 """What the audit trail keeps beside an action."""
+
+_STATUSES = {state.word: state.label for state in CHOICES.values()}
+
+VALUES: Mapping[str, Mapping[str, str]] = {
+    "action": ACTIONS,
+    "channel": {each.value: each.label for each in Channel},
+    "format": {"csv": "CSV", "ndjson": "NDJSON"},
+    "kind": {each.value: each.label for each in Kind},
+    "outcome": {"sent": "届いている", "undelivered": "届いていない"},
+    "result": {each.value: each.label for each in Result},
+    "role": {each.value: label for each, label in ROLE_LABELS.items()},
+    "scheme": {each.value: each.label for each in Scheme},
+    "scope": SCOPES,
+    "settled": {"true": "確認済", "false": "確認中"},
+    "state": {
+        **{each.value: each.label for each in ChangeState},
+        "active": "送信停止中",
+        "released": "解除済",
+        "all": "全て",
+    },
+    "status": _STATUSES,
+    "work": {"open": "連絡が済んでいないもの", "closed": "連絡済・対応不要", "all": "全て"},
+}
+"""What codes among these details mean."""

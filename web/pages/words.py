@@ -13,6 +13,7 @@ from core.jst import rfc3339, to_tokyo
 from core.kinds import InstitutionType, Kind, Scheme
 from core.statuses import Status
 from web.pages import vocabulary
+from web.pages.own_words import in_japanese
 from web.pages.vocabulary import Look
 
 _WEEKDAYS = "月火水木金土日"
@@ -83,12 +84,14 @@ def together(text: str) -> Markup:
     return escape(text).replace("G-MIS", _TOGETHER)
 
 
-def told(value: Any) -> str:
-    """A value of the audit trail, as a word where it is a code of ours."""
+def told(value: Any, name: str) -> str:
+    """A value of the audit trail by the name of the detail, as a word where it is a code of ours."""
+    if value is None:
+        return "－"
+    if isinstance(value, bool):
+        return "はい" if value else "いいえ"
     text = str(value)
-    if text in set(Kind):
-        return Kind(text).label
-    return Status(text).label() if text in set(Status) else vocabulary.FOLLOWED_UP.get(text, text)
+    return when(text) if name in ("since", "until") else vocabulary.VALUES.get(name, {}).get(text, text)
 
 
 def _from(words: Mapping[str, str]) -> Callable[[str | None], str]:
@@ -99,6 +102,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "when": when,
     "short_when": short_when,
     "day": day,
+    "short_day": short_day,
     "machine_time": machine_time,
     "look": look,
     "kind": kind_label,
@@ -121,6 +125,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "unmatched": _from(vocabulary.UNMATCHED),
     "detail": _from(vocabulary.DETAILS),
     "told": told,
+    "in_japanese": in_japanese,
     "together": together,
     "action": _from(vocabulary.ACTIONS),
 }
