@@ -28,11 +28,11 @@ from helpdesk.summary import summarise
 from helpdesk.vocabulary import Desk, ReportStatus, Symptom
 from helpdesk.wording import Texts
 from scheduler.fields import LAST_DAY
-from scheduler.suppressing import BY_HAND
 from store.engine import Database
 from store.reading import EVERYTHING, AnyRow, Sight
 from store.reading_institutions import InstitutionRecord, institution_record, prefecture_of
 from store.reading_views import is_settled, message_view
+from store.suppressions import BY_HAND
 
 MAIL_FOLLOWED = "mail"
 """The decision of an account-issue from which mails followed; any other is the rule why none did."""

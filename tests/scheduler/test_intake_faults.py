@@ -143,7 +143,7 @@ async def test_strangers_do_not_pay_for_the_procedure_that_cannot_be_told(wiring
 
 
 async def test_trouble_of_the_database_is_nobodys_own(tmp_path: Path) -> None:
-    wiring = wiring_over(f"sqlite+aiosqlite:///{tmp_path}", tmp_path)  # a folder is no database
+    wiring = wiring_over("postgresql+psycopg://postgres@127.0.0.1:1/nowhere", tmp_path)
     with pytest.raises(OUTAGE):
         await wiring.intake.accept([job("1"), job("2")], "test")
     await wiring.close()
