@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from config.periods import ReportingPeriods
 from config.prefectures import Prefecture, Prefectures
 from core.clock import Clock
-from core.era import fiscal_year_of
 from core.jst import rfc3339, tokyo_date
 from core.kinds import Account, InstitutionType, Kind, Route, Scheme
 from core.statuses import Status
@@ -28,6 +26,7 @@ from helpdesk.summary import summarise
 from helpdesk.vocabulary import Desk, ReportStatus, Symptom
 from helpdesk.wording import Texts
 from scheduler.fields import LAST_DAY
+from scheduler.reminders import ReminderRules
 from store.engine import Database
 from store.reading import EVERYTHING, AnyRow, Sight
 from store.reading_institutions import InstitutionRecord, institution_record, prefecture_of
@@ -44,17 +43,25 @@ class PrefectureBook(Protocol):
     def facts(self, code: str | None, scheme: Scheme, fiscal_year: int) -> PrefectureFacts:
         """What applies to an institution of this prefecture; the nation's where it is not known."""
 
+    def season_on(self, day: date, code: str | None, scheme: Scheme) -> int:
+        """The fiscal year whose reporting period counts there on a day."""
+
 
 class ConfiguredPrefectures:
     """The prefectures as people have configured them."""
 
-    def __init__(self, prefectures: Prefectures, periods: ReportingPeriods) -> None:
+    def __init__(self, prefectures: Prefectures, rules: ReminderRules) -> None:
         self._prefectures = prefectures
-        self._periods = periods
+        self._rules = rules
+
+    def season_on(self, day: date, code: str | None, scheme: Scheme) -> int:
+        """By the periods as configured."""
+        return self._rules.season_on(day, scheme, code or "")
 
     def facts(self, code: str | None, scheme: Scheme, fiscal_year: int) -> PrefectureFacts:
         """From the data files."""
-        period = ReportPeriod(*self._periods.bounds(scheme, code, fiscal_year))
+        configured = self._rules.period(scheme, code or "", fiscal_year)
+        period = ReportPeriod(configured.start, configured.end)
         if code is None:
             return PrefectureFacts(None, None, None, self._prefectures.secretariat, period=period)
         return self._known(self._prefectures[code], period)
@@ -125,7 +132,7 @@ class Advisor:
     def view_of(self, record: InstitutionRecord, symptom: Symptom, *, whole: bool) -> dict[str, Any]:
         """The same of a record that was read already, with the procedure for a symptom."""
         now = self._clock.now()
-        facts = institution_facts(record, now)
+        facts = self._facts_of(record)
         place = self._place(facts.prefecture, facts.type)
         return _record_view(record, now, whole=whole) | {
             "summary": summarise(facts, place, self._today(), texts=self._texts),
@@ -139,8 +146,13 @@ class Advisor:
         record = await self._record(code, EVERYTHING) if code else None
         if record is None:
             return InstitutionFacts.unknown(code), self._place(prefecture, None)
-        facts = institution_facts(record, self._clock.now())
+        facts = self._facts_of(record)
         return facts, self._place(facts.prefecture, facts.type)
+
+    def _facts_of(self, record: InstitutionRecord) -> InstitutionFacts:
+        scheme = Scheme.default_for(InstitutionType(record.institution.type))
+        season = self._prefectures.season_on(self._today(), record.institution.prefecture, scheme)
+        return institution_facts(record, self._clock.now(), season)
 
     async def _record(self, code: str, sight: Sight) -> InstitutionRecord | None:
         async with self._db.read() as conn:
@@ -148,11 +160,12 @@ class Advisor:
 
     def _place(self, prefecture: str | None, kind: InstitutionType | None) -> PrefectureFacts:
         scheme = Scheme.default_for(kind or InstitutionType.HOSPITAL)
-        return self._prefectures.facts(prefecture, scheme, fiscal_year_of(self._today()))
+        season = self._prefectures.season_on(self._today(), prefecture, scheme)
+        return self._prefectures.facts(prefecture, scheme, season)
 
 
-def institution_facts(record: InstitutionRecord, now: datetime) -> InstitutionFacts:
-    """What the rules need to know of an institution."""
+def institution_facts(record: InstitutionRecord, now: datetime, fiscal_year: int) -> InstitutionFacts:
+    """What the rules need to know of an institution; of its reports, that of this fiscal year."""
     institution = record.institution
     kind = InstitutionType(institution.type)
     return InstitutionFacts(
@@ -162,7 +175,7 @@ def institution_facts(record: InstitutionRecord, now: datetime) -> InstitutionFa
         prefecture=institution.prefecture,
         applications=tuple(_application_facts(row, record, now) for row in record.applications),
         messages=_message_facts(_without_application(record), record, now),
-        reporting=_reporting_facts(record, Scheme.default_for(kind), fiscal_year_of(tokyo_date(now))),
+        reporting=_reporting_facts(record, Scheme.default_for(kind), fiscal_year),
         suppressed=tuple(SuppressionFacts(entry.email, entry.reason == BY_HAND) for entry in record.stopped),
     )
 

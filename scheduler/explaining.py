@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from core.era import fiscal_year_of, moment_text
+from core.era import moment_text
 from core.jst import to_tokyo, tokyo_date
 from core.kinds import Kind, Scheme
 from scheduler.calendar import OutsideCalendar, short_date
@@ -48,11 +48,13 @@ class Explainer:
         return replace(plan, because=(*season, *plan.because[:-1], *self._spreading(prefecture), plan.because[-1]))
 
     def _is_in_a_period(self, day: date, prefecture: str | None) -> bool:
-        periods = (self._rules.period(scheme, prefecture or "", fiscal_year_of(day)) for scheme in Scheme)
+        place = prefecture or ""
+        years = {scheme: self._rules.season_on(day, scheme, place) for scheme in Scheme}
+        periods = (self._rules.period(scheme, place, year) for scheme, year in years.items())
         return any(period.start <= day <= period.end for period in periods)
 
     def _season(self, day: date, prefecture: str | None) -> Iterator[str]:
-        """Period and steps of the season in which a day lies; for all schemes that differ."""
+        """Period and steps of the season that counts on a day; for all schemes that differ."""
         told: dict[tuple[str, ...], list[Scheme]] = {}
         for scheme in Scheme:
             try:
@@ -66,7 +68,8 @@ class Explainer:
                 yield f"{line}{whose}"
 
     def _of_scheme(self, scheme: Scheme, day: date, prefecture: str | None) -> Iterator[str]:
-        place, year = prefecture or "", fiscal_year_of(day)
+        place = prefecture or ""
+        year = self._rules.season_on(day, scheme, place)
         period = self._rules.period(scheme, place, year)
         named = "全国の原則の" if prefecture is None else f"{self._names.name(prefecture)}の"
         yield f"{named}報告期間は、{short_date(period.start)}から{short_date(period.end)}までです。"

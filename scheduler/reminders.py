@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Protocol
 
+from core.era import fiscal_year_of
 from core.jobs import Job
 from core.jst import TOKYO, tokyo_date
 from core.kinds import Scheme
 from core.mail import Institution
+from scheduler.job_parsing import PREFECTURES
 
 DIRECT = "direct"
+
+AFTERWARDS = timedelta(days=30)
+"""So long after its end a reporting period is still what callers and lists are about: who missed it asks then."""
 
 
 class PeriodLike(Protocol):
@@ -55,6 +60,20 @@ def end_of(period: PeriodLike) -> datetime:
     return datetime.combine(period.end + timedelta(days=1), time.min, TOKYO)
 
 
+def season_on(day: date, period_of: Callable[[int], PeriodLike]) -> int:
+    """The fiscal year whose reporting period counts on a day; `period_of` gives that of a fiscal year.
+
+    It is the last one while its period runs, as one that was extended does in April, and for a while afterwards
+    unless the next one has begun; else the one in which the day lies.
+    """
+    year = fiscal_year_of(day)
+    last = period_of(year - 1)
+    if day <= last.end:
+        return year - 1
+    soon_after = day <= last.end + AFTERWARDS and day < period_of(year).start
+    return year - 1 if soon_after else year
+
+
 class ReminderRules:
     """What the season says of single reminders."""
 
@@ -68,6 +87,16 @@ class ReminderRules:
     def steps(self, scheme: Scheme, prefecture: str, fiscal_year: int) -> Sequence[ReminderStep]:
         """The policy's steps, in order, within the period."""
         return self._season.steps(scheme, prefecture, fiscal_year)
+
+    def season_on(self, day: date, scheme: Scheme, prefecture: str) -> int:
+        """The fiscal year whose reporting period counts there on a day."""
+        return season_on(day, lambda year: self._season.period(scheme, prefecture, year))
+
+    def season_of_lists(self, day: date, scheme: Scheme | None, prefecture: str | None) -> int:
+        """The one that lists are of (None: of all): the last one for as long as it counts for anybody on them."""
+        schemes = tuple(Scheme) if scheme is None else (scheme,)
+        places = PREFECTURES if prefecture is None else (prefecture,)
+        return min(self.season_on(day, each, place) for each in schemes for place in places)
 
     def data_of(self, job: Job) -> dict[str, Any]:
         """The data column of a directly published reminder."""

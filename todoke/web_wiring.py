@@ -32,6 +32,7 @@ def make_services(wiring: Wiring) -> Services:
         reporting=wiring.reporting,
         timing=wiring.timing,
         explainer=wiring.explainer,
+        seasons=wiring.reminder_rules,
         advisor=wiring.advisor,
         search=Search(wiring.db, wiring.clock),
         commands=_commands(wiring),

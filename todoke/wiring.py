@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from scheduler.replanning import Replanner
     from scheduler.reporting import ReportingIntake
     from scheduler.season_reminders import SeasonReminders
+    from scheduler.spreading import Spreading
     from scheduler.ticker import Ticker
     from scheduler.windows import Timing
     from store.cipher import Cipher
@@ -195,13 +196,19 @@ class Wiring:
         return Intake(self.db, self.clock, self.cipher, Planner(makings, refusals), rules, self.advisor.issued)
 
     @cached_property
+    def spreading(self) -> Spreading:
+        """Places for reminders among the others."""
+        from scheduler.spreading import Spreading
+
+        return Spreading(self.data.rates, self.timing.hours(Kind.REMINDER))
+
+    @cached_property
     def season_reminders(self) -> SeasonReminders:
         """Reminders kept in line with the season."""
         from scheduler.season_reminders import SeasonReminders
-        from scheduler.spreading import Spreading
 
-        spreading = Spreading(self.data.rates, self.timing.hours(Kind.REMINDER))
-        return SeasonReminders(self.ledger, self.ids, self.return_paths, self.reminder_rules, self.timing, spreading)
+        rules, timing = self.reminder_rules, self.timing
+        return SeasonReminders(self.ledger, self.ids, self.return_paths, rules, timing, self.spreading)
 
     @cached_property
     def reporting(self) -> ReportingIntake:
@@ -250,7 +257,7 @@ class Wiring:
         """The helpdesk's answers."""
         from scheduler.advising import Advisor, ConfiguredPrefectures
 
-        return Advisor(self.db, ConfiguredPrefectures(self.data.prefectures, self.data.periods), self.clock)
+        return Advisor(self.db, ConfiguredPrefectures(self.data.prefectures, self.reminder_rules), self.clock)
 
     @cached_property
     def people(self) -> People:

@@ -9,7 +9,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import StreamingResponse
 
-from core.era import fiscal_year_of
 from core.jst import rfc3339, to_tokyo, tokyo_date
 from core.kinds import Kind, Scheme
 from core.masking import mask_email
@@ -93,12 +92,15 @@ async def export_undelivered(request: Request, who: MayReadMessages, services: S
 async def export_to_reach(request: Request, who: MayReadMessages, services: Serving) -> StreamingResponse:
     """Institutions that have not reported and that no mail reaches, with the reason: to be telephoned or written to.
 
-    `fiscal_year` is the one that runs, unless another one is named. `why` is `paper`, `no-address`, `undelivered`,
-    `complaint`, or `by-hand` where somebody of the staff stopped the mails; `stated_why` is then the reason they gave.
+    `fiscal_year` is the one whose reporting period counts now, unless another one is named. `why` is `paper`,
+    `no-address`, `undelivered`, `complaint`, or `by-hand` where somebody of the staff stopped the mails; `stated_why` is
+    then the reason they gave.
     """
     query = Query(request)
-    year = query.number("fiscal_year", FIRST_YEAR, LAST_YEAR) or fiscal_year_of(tokyo_date(services.clock.now()))
     scheme, prefecture = query.choice("scheme", Scheme), query.one_of("prefecture", PREFECTURES)
+    year = query.number("fiscal_year", FIRST_YEAR, LAST_YEAR) or services.seasons.season_of_lists(
+        tokyo_date(services.clock.now()), scheme, prefecture or sight_of(who).prefecture
+    )
     written = _format(query)
     query.done()
     wanted = ReachFilter(year, scheme, prefecture)

@@ -16,6 +16,7 @@ from scheduler.commands import Commands
 from scheduler.explaining import Explainer
 from scheduler.following_up import FollowUps
 from scheduler.intake import Intake
+from scheduler.reminders import ReminderRules
 from scheduler.reporting import ReportingIntake
 from scheduler.searching import Search
 from scheduler.suppressing import Suppressing
@@ -42,6 +43,7 @@ class Services:
     reporting: ReportingIntake
     timing: Timing
     explainer: Explainer
+    seasons: ReminderRules
     advisor: Advisor
     search: Search
     commands: Commands

@@ -137,3 +137,17 @@ async def test_it_goes_on_where_a_page_ends(api: Any) -> None:
 @pytest.mark.parametrize("query", ["fiscal_year=1", "scheme=x", "prefecture=48", "cursor=x", "why=paper"])
 async def test_other_questions_are_refused(sqlite_api: Any, query: str) -> None:
     assert (await sqlite_api.ask(Role.HELPDESK, "GET", f"/to-reach?{query}", headers=HTML)).status_code == 422
+
+
+async def test_in_april_the_list_is_still_that_of_the_season_that_has_just_ended(api: Any) -> None:
+    await say(api, word(), word(fiscal_year=2027, institution=THERE, channel="paper"))
+    api.later(days=129)  # 2 April 2027
+    page = await shown(api)
+    assert listed(page) == ["3510012345"]
+    assert "令和9年度" in page  # may be chosen
+    assert "3510012345" in (await api.ask(Role.HELPDESK, "GET", "/v1/exports/to-reach")).text
+    assert listed(await shown(api, role=Role.PREFECTURE)) == ["3510012345"]
+    api.later(days=29)  # 1 May
+    assert listed(await shown(api)) == ["1300000001"]
+    assert "1300000001" in (await api.ask(Role.HELPDESK, "GET", "/v1/exports/to-reach")).text
+    assert listed(await shown(api, "?fiscal_year=2026")) == ["3510012345"]

@@ -73,10 +73,11 @@ async def _all_reminders_are_there(conn: AsyncConnection, stage: Stage) -> None:
 
 
 def _steps(stage: Stage, player: Player) -> int:
-    """How many steps an institution is due that was told of as not having reported before the first of them."""
+    """How many steps an institution is due that was told of as not having reported when the season began."""
     if player.email is None or player.paper:
         return 0
-    return len(stage.wiring.reminder_rules.steps(player.scheme, player.prefecture, stage.season.fiscal_year))
+    steps = stage.wiring.reminder_rules.steps(player.scheme, player.prefecture, stage.season.fiscal_year)
+    return sum(step.day >= stage.season.first.date() for step in steps)
 
 
 async def _record_agrees(conn: AsyncConnection, stage: Stage) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,6 +19,9 @@ from typing import Any
 from config.settings import Settings
 from core.era import fiscal_year_of
 from core.jst import TOKYO
+from core.kinds import Scheme
+from scheduler.job_parsing import PREFECTURES
+from scheduler.reminders import ReminderRules
 from todoke.cli.output import complain, print_json, print_line
 from todoke.cli.running import refused, settings_of_command, wrong_usage
 from todoke.rehearsal.assumptions import Assumed, load_assumptions
@@ -34,6 +37,7 @@ from todoke.rehearsal.world import Season
 
 _TOLD_EVERY_SECONDS = 5.0
 _MOST_DAYS = 366
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +109,25 @@ def _day(text: str, option: str) -> date:
 async def rehearse(order: Order, *, told: bool = False) -> dict[str, Any]:
     """One season; with `told`, how far it is on stderr."""
     draws = Draws(order.seed)
-    season = Season(_fiscal_year(order), _midnight(order.first), _midnight(order.last))
+    first = _midnight(order.first)
     with tempfile.TemporaryDirectory(prefix="todoke-simulate-") as folder:
-        async with open_office(order.settings, Path(folder), season.first, draws) as wiring:
+        async with open_office(order.settings, Path(folder), first, draws) as wiring:
+            season = Season(fiscal_year(order, wiring.reminder_rules), first, _midnight(order.last))
             stage = set_stage(season, wiring, order.institutions, order.assumed.world, draws, order.compose_every)
             await play(stage, _Telling() if told else _say_nothing)
             await audit(stage)
             return await conclude(stage, order.assumed, order.seed)
 
 
-def _fiscal_year(order: Order) -> int:
-    """That of the season's first day: reporting periods lie at its end."""
-    return fiscal_year_of(order.first)
+def fiscal_year(order: Order, rules: ReminderRules) -> int:
+    """That of the first day, unless more days of the last one's periods are rehearsed, as where these were extended."""
+
+    def days(year: int) -> int:
+        periods = [rules.period(scheme, place, year) for scheme in Scheme for place in PREFECTURES]
+        return sum(max(0, (min(one.end + _DAY, order.last) - max(one.start, order.first)).days) for one in periods)
+
+    year = fiscal_year_of(order.first)
+    return max(year, year - 1, key=days)
 
 
 def _midnight(day: date) -> datetime:

@@ -84,18 +84,25 @@ class World:
 
     def _draw_reporting(self, player: Player) -> None:
         rules, draws, code = self._world.reporting, self._draws, player.code
-        period = self._period(player)
+        days = self._days_to_report(player)
+        if not days:
+            return
         if draws.happens(rules.not_pressed, "not-pressed", code):
-            self._report(player, "in-progress", self._some_time(period, "filled-in", code))
+            self._report(player, "in-progress", self._some_time(days, "filled-in", code))
         elif not draws.happens(rules.never, "never", code) and draws.happens(rules.unasked, "unasked", code):
-            at = self._some_time(period, "reports", code)
+            at = self._some_time(days, "reports", code)
             if draws.happens(0.5, "slowly", code):
-                self._report(player, "in-progress", max(_morning(period.start), at - _BEFORE_REPORTING))
+                self._report(player, "in-progress", max(_morning(days[0]), at - _BEFORE_REPORTING))
             self._report(player, "reported", at)
 
-    def _some_time(self, period: PeriodLike, *names: str) -> datetime:
-        days = (period.end - period.start).days + 1
-        day = period.start + timedelta(days=int(self._draws.unit("day", *names) * days))
+    def _days_to_report(self, player: Player) -> Sequence[date]:
+        """Those of the period that are rehearsed: nobody has reported when the season begins."""
+        period = self._period(player)
+        first = max(period.start, self._season.first.date())
+        return [first + timedelta(days=passed) for passed in range((period.end - first).days + 1)]
+
+    def _some_time(self, days: Sequence[date], *names: str) -> datetime:
+        day = days[int(self._draws.unit("day", *names) * len(days))]
         return _morning(day) + timedelta(hours=self._draws.unit("hour", *names) * 13)
 
     def _report(self, player: Player, status: str, at: datetime) -> None:

@@ -30,6 +30,8 @@ from web.tabular import Format
 
 NDJSON = "application/x-ndjson"
 
+_DEFAULT_SEASON = "the last one while its reporting period runs and for 30 days after it, else the present one"
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -287,7 +289,11 @@ OPERATIONS: Mapping[str, Operation] = {
         _query("work", {**words(list(Work)), "default": "all"}, "whether somebody has to be reached still"),
     ),
     "export_to_reach": _export(
-        _query("fiscal_year", INTEGER, "in which the reports are due; default: the one that runs"),
+        _query(
+            "fiscal_year",
+            INTEGER,
+            f"in which the reports are due; default: {_DEFAULT_SEASON}",
+        ),
         _query("scheme", words(list(Scheme)), "what is reported; default: all"),
         _query("prefecture", PREFECTURE, "of the institution"),
     ),

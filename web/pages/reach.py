@@ -30,12 +30,14 @@ _YEARS_BACK = 3
 
 @router.get("/to-reach")
 async def list_to_reach(request: Request, who: MayReadMessages, services: Serving) -> HTMLResponse:
-    """Those of a fiscal year, the one that runs unless another one is named; addresses masked."""
+    """Those of a fiscal year, the one whose period counts now unless another one is named; addresses masked."""
     query = Query(request)
     now = services.clock.now()
     this_year = fiscal_year_of(tokyo_date(now))
-    year = query.number("fiscal_year", FIRST_YEAR, LAST_YEAR) or this_year
     scheme, prefecture = query.choice("scheme", Scheme), query.one_of("prefecture", PREFECTURES)
+    year = query.number("fiscal_year", FIRST_YEAR, LAST_YEAR) or services.seasons.season_of_lists(
+        tokyo_date(now), scheme, prefecture or sight_of(who).prefecture
+    )
     after = query.cursor(CODE_AND_SCHEME)
     query.done()
     wanted = ReachFilter(year, scheme, prefecture)
