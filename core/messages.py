@@ -140,6 +140,7 @@ class CancelReason:
 
     ALREADY_REPORTED = "already-reported"
     OUTSIDE_PERIOD = "outside-period"
+    SUPERSEDED = "superseded"  # a reminder whose season's next step is due
     WITHDRAWN = "withdrawn"
     RECIPIENT_NOT_ALLOWED = "recipient-not-allowed"
     NO_CONTACT = "no-contact"

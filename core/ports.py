@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
 from core.kinds import Kind
@@ -40,6 +41,8 @@ class Candidate(NamedTuple):
     pre_check: Status | None  # of the message it waits for
     pre_check_sent_at: datetime | None
     reporting: Reporting | None
+    steps: frozenset[str] = frozenset()  # of the season's reminders that count; told from the day after its own on
+    waits_since: datetime | None = None  # when it could have left for the first time, or been tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,32 @@ class Hold:
     reason: str
 
 
-Decision = Claim | Postpone | Drop | Leave | Hold
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A reminder to be placed: not before `earliest`, on the first of the `days` that has room. At least one day."""
+
+    prefecture: str
+    email: str
+    days: Sequence[date]
+    earliest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """When a reminder is due; `spread` where it would have been earlier but for the others."""
+
+    due_at: datetime
+    spread: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Respread:
+    """It has missed its place among the others: it gets another one, which may be now."""
+
+    wish: Wish
+
+
+Decision = Claim | Postpone | Drop | Leave | Hold | Respread
 
 
 class ClaimPolicy(Protocol):

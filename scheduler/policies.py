@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
 
 from core.jst import tokyo_date
-from core.kinds import Kind
-from core.messages import CancelReason, Message
-from core.ports import Candidate, Claim, Decision, Drop, Hold, Leave, Postpone
+from core.kinds import Kind, Scheme
+from core.messages import CancelReason, Message, Reminder
+from core.ports import Candidate, Claim, Decision, Drop, Hold, Leave, Postpone, Respread, Wish
 from core.retry import REPAIR_PAUSE
 from core.statuses import FINAL, Status
-from scheduler.reminders import ReminderRules
+from scheduler.reminder_plans import open_days
+from scheduler.reminders import DIRECT, ReminderRules
+from scheduler.spreading import PART_MINUTES
+
+_PLACE = timedelta(minutes=PART_MINUTES)
+"""How long a reminder's place among the others is its own."""
 
 
 class SendTiming(Protocol):
@@ -21,6 +26,9 @@ class SendTiming(Protocol):
 
     def first_due(self, kind: Kind, at: datetime, prefecture: str | None) -> datetime:
         """The first moment from `at` on at which a mail of this kind may leave."""
+
+    def is_open(self, kind: Kind, day: date, prefecture: str | None) -> bool:
+        """Whether mails of this kind leave on this day at all."""
 
     def guide_due(self, sent_at: datetime, prefecture: str | None) -> datetime:
         """The earliest due time of a guide whose pre-check became `sent` at this moment."""
@@ -38,6 +46,7 @@ class LeavePolicy:
     ) -> None:
         self._timing = timing
         self._first_due = lru_cache(maxsize=256)(timing.first_due)  # all mails of a claim are asked of one moment
+        self._days = lru_cache(maxsize=1024)(self._days_of)
         self._reminders = reminders
         self._may_mail = may_mail
         self._has_contact = has_contact
@@ -49,6 +58,7 @@ class LeavePolicy:
             or self._gate(candidate, now)
             or self._window(candidate, now)
             or self._contact(candidate, now)
+            or self._missed(candidate, now)
             or Claim()
         )
         if isinstance(decision, Drop) and candidate.message.status is Status.IN_DOUBT:
@@ -73,13 +83,21 @@ class LeavePolicy:
         period = self._reminders.period(reminder.scheme, prefecture, reminder.fiscal_year)
         if not period.start <= tokyo_date(now) <= period.end:
             return Drop(Status.CANCELLED, CancelReason.OUTSIDE_PERIOD)
-        if candidate.reporting is None:
-            return None
-        if candidate.reporting.status == "reported":
+        if candidate.reporting is not None and candidate.reporting.status == "reported":
             return Drop(Status.CANCELLED, CancelReason.ALREADY_REPORTED)
-        if candidate.reporting.channel == "paper":
+        if candidate.reporting is not None and candidate.reporting.channel == "paper":
             return Drop(Status.CANCELLED, CancelReason.WITHDRAWN)
+        if self._is_superseded(candidate.steps, reminder, prefecture, tokyo_date(now)):
+            return Drop(Status.CANCELLED, CancelReason.SUPERSEDED)
         return None
+
+    def _is_superseded(self, on_record: frozenset[str], reminder: Reminder, prefecture: str, today: date) -> bool:
+        """Whether a later step is due and has its reminder: nobody gets two at a time after an outage."""
+        if not on_record or reminder.step == DIRECT:
+            return False
+        steps = self._reminders.steps(reminder.scheme, prefecture, reminder.fiscal_year)
+        day = next((step.day for step in steps if step.key == reminder.step), today)
+        return any(day < step.day <= today and step.key in on_record for step in steps)
 
     def _gate(self, candidate: Candidate, now: datetime) -> Decision | None:
         """A guide leaves only while its pre-check is `sent`, and from the business day after (rule 63)."""
@@ -92,9 +110,32 @@ class LeavePolicy:
         due_at = self._timing.guide_due(candidate.pre_check_sent_at, candidate.prefecture)
         return Postpone(due_at, "gate") if due_at > now else None
 
-    def _window(self, candidate: Candidate, now: datetime) -> Postpone | None:
+    def _window(self, candidate: Candidate, now: datetime) -> Postpone | Respread | None:
         start = self._first_due(candidate.message.kind, now, candidate.prefecture)
-        return Postpone(start, "window") if start > now else None
+        if start <= now:
+            return None
+        return self._another_place(candidate, start) or Postpone(start, "window")
+
+    def _missed(self, candidate: Candidate, now: datetime) -> Respread | None:
+        """A reminder that comes later than its place among the others is spread anew, whatever kept it back."""
+        since = candidate.waits_since
+        return None if since is None or now - since < _PLACE else self._another_place(candidate, now)
+
+    def _another_place(self, candidate: Candidate, earliest: datetime) -> Respread | None:
+        """None for what is not spread, and where no day is left on which it may leave."""
+        message, reminder, prefecture = candidate.message, candidate.message.reminder, candidate.prefecture
+        if reminder is None or reminder.step == DIRECT or prefecture is None or message.status is Status.IN_DOUBT:
+            return None
+        days = self._days(reminder.scheme, prefecture, reminder.fiscal_year, tokyo_date(earliest))
+        return Respread(Wish(prefecture, message.recipient.email, days, earliest)) if days else None
+
+    def _days_of(self, scheme: Scheme, prefecture: str, fiscal_year: int, first: date) -> Sequence[date]:
+        """Business days from `first` on, before the next step begins or the period ends."""
+        last = self._reminders.period(scheme, prefecture, fiscal_year).end
+        for step in reversed(self._reminders.steps(scheme, prefecture, fiscal_year)):
+            if step.day > first:
+                last = step.day - timedelta(days=1)
+        return open_days(self._timing, first, last, prefecture)
 
     def _contact(self, candidate: Candidate, now: datetime) -> Hold | None:
         message: Message = candidate.message

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from core.jst import TOKYO, tokyo_date
 from core.kinds import Kind, Scheme
@@ -18,6 +18,13 @@ Place = tuple[Scheme, str, int]
 """Whose season it is: scheme, prefecture, fiscal year."""
 
 
+class OpenDays(Protocol):
+    """Days on which mails leave."""
+
+    def is_open(self, kind: Kind, day: date, prefecture: str | None) -> bool:
+        """Whether mails of this kind leave on this day at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A step with everything that its reminders have in common."""
@@ -27,6 +34,7 @@ class Slot:
     due_at: datetime  # the earliest; its reminders are spread from there on
     days: Sequence[date]  # business days on which they may leave: from the step's until the next step or the end
     to_come: bool  # False: its hours are over, and it is not caught up
+    begun: bool  # its day has come, and the period is not over
     data: Mapping[str, Any]
 
 
@@ -72,11 +80,14 @@ class SeasonPlans:
             step=step.key,
             day=step.day,
             due_at=due_at,
-            days=self._open_days(step.day, last, prefecture) if to_come else (),
+            days=open_days(self._timing, step.day, last, prefecture) if to_come else (),
             to_come=to_come,
+            begun=step.day <= tokyo_date(self.now) <= period.end,
             data=reminder_data(scheme, fiscal_year, period.end, step.key, step.day),
         )
 
-    def _open_days(self, first: date, last: date, prefecture: str) -> Sequence[date]:
-        days = (first + passed * _DAY for passed in range((last - first).days + 1))
-        return tuple(day for day in days if self._timing.is_open(Kind.REMINDER, day, prefecture))
+
+def open_days(timing: OpenDays, first: date, last: date, prefecture: str) -> Sequence[date]:
+    """The days from the first to the last on which reminders leave."""
+    days = (first + passed * _DAY for passed in range((last - first).days + 1))
+    return tuple(day for day in days if timing.is_open(Kind.REMINDER, day, prefecture))

@@ -13,6 +13,7 @@ from core.ids import IdSource
 from core.jst import rfc3339
 from core.kinds import Kind
 from core.messages import Change
+from core.ports import Granted, Wish
 from core.return_path import ReturnPaths
 from core.statuses import Status
 from scheduler.planning import lane
@@ -21,7 +22,7 @@ from scheduler.reminder_plans import SeasonPlans, Slot
 from scheduler.reminders import ReminderRules, step_key
 from scheduler.rules import RULE_BUSINESS_HOURS
 from scheduler.settling import Missing, Outdated, Settlement, goes_to
-from scheduler.spreading import Given, Granted, Spreading, Wish
+from scheduler.spreading import Given, Spreading
 from store import reporting
 from store.ledger import Ledger
 

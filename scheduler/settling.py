@@ -6,7 +6,7 @@ reported, or reports on paper, is not asked here of what is planned already: tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -16,7 +16,7 @@ from core.statuses import Status
 from scheduler.reminder_plans import SeasonPlan, Slot
 from store.reporting import ReminderRow, Standing
 
-_PASSING = frozenset({CancelReason.ALREADY_REPORTED, CancelReason.OUTSIDE_PERIOD})
+_PASSING = frozenset({CancelReason.ALREADY_REPORTED, CancelReason.OUTSIDE_PERIOD, CancelReason.SUPERSEDED})
 """Reasons for not having left that a later word, or a longer period, may do away with."""
 
 
@@ -52,25 +52,35 @@ class Settlement:
     def settle(self, standing: Standing, plan: SeasonPlan, on_record: Iterable[ReminderRow]) -> None:
         """Compare what an institution is due with what is on record for it."""
         wanted = {} if standing.recipient is None else plan.slots
-        unfilled = dict(wanted) if _may_be_reminded(standing) else {}
-        replaced: dict[str, str] = {}
-        for row in on_record:
-            if _may_come_again(row):
-                replaced[row.step] = row.id
-                continue
-            unfilled.pop(row.step, None)
+        rows = list(on_record)
+        replaced = {row.step: row.id for row in rows if _may_come_again(row)}
+        counting = [row for row in rows if not _may_come_again(row)]
+        taken = {row.step for row in counting}
+        unfilled = wanted.keys() - taken if _may_be_reminded(standing) else set()
+        missing = [slot for step, slot in wanted.items() if step in unfilled and slot.to_come]
+        over = _superseded(plan, {row.step for row in counting if row.counts} | {slot.step for slot in missing})
+        for row in counting:
             if row.unsent and not row.direct:
-                self._keep(row, wanted.get(row.step), standing, plan)
-        self.missing += [
-            Missing(standing, plan, slot, replaced.get(step)) for step, slot in unfilled.items() if slot.to_come
-        ]
+                self._keep(row, wanted.get(row.step), standing, plan, superseded=row.step in over)
+        self.missing += [Missing(standing, plan, slot, replaced.get(slot.step)) for slot in missing]
 
-    def _keep(self, row: ReminderRow, slot: Slot | None, standing: Standing, plan: SeasonPlan) -> None:
+    def _keep(
+        self, row: ReminderRow, slot: Slot | None, standing: Standing, plan: SeasonPlan, *, superseded: bool
+    ) -> None:
         moved = slot is not None and row.data["day"] != slot.data["day"]
         if slot is None or (moved and not slot.to_come):
             self.withdrawn.append((row, _why_withdrawn(row, plan)))
+        elif superseded:
+            self.withdrawn.append((row, CancelReason.SUPERSEDED))
         elif moved or not _as_it_should_be(row, slot, standing, plan):
             self.outdated.append(Outdated(row, standing, plan, slot, moved))
+
+
+def _superseded(plan: SeasonPlan, steps: Set[str]) -> Set[str]:
+    """The steps before the latest one whose day has come, of these: that one goes, and they no longer do."""
+    begun = [key for key, slot in plan.slots.items() if slot.begun]
+    latest = max((place for place, key in enumerate(begun) if key in steps), default=0)
+    return frozenset(begun[:latest])
 
 
 def _may_be_reminded(standing: Standing) -> bool:

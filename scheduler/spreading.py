@@ -15,6 +15,7 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.jst import TOKYO, to_tokyo
+from core.ports import Granted, Wish
 from store import reminder_load
 
 PART_MINUTES = 5
@@ -34,30 +35,12 @@ class Rates(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """A reminder to be placed: not before `earliest`, on the first of the `days` that has room. At least one day."""
-
-    prefecture: str
-    email: str
-    days: Sequence[date]
-    earliest: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Given:
     """A place that is no longer needed."""
 
     prefecture: str
     email: str
     due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """When a reminder is due; `spread` where it would have been earlier but for the others."""
-
-    due_at: datetime
-    spread: bool
 
 
 @dataclass(slots=True)

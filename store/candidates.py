@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, select
+from sqlalchemy import ColumnElement, Select, String, and_, bindparam, case, exists, func, select
 
 from core.kinds import InstitutionType, Kind, Scheme
 from core.mail import Institution, Recipient
@@ -18,6 +18,9 @@ from store.doubts import became_sent
 from store.tables import institutions, messages, reporting, suppressions
 
 _CLAIMABLE = (Status.SCHEDULED, Status.DEFERRED, Status.IN_DOUBT)
+COUNTING = frozenset(Status) - {Status.CANCELLED, Status.EXPIRED, Status.SUPPRESSED}
+"""A reminder that stands so has left as its step, or is to."""
+
 _pre_check = messages.alias("pre_check")
 _SCOPES = {
     (False, False): frozenset[str](),
@@ -45,6 +48,8 @@ class Ready(NamedTuple):
     attempts: int
     troubles: int
     first_attempt_at: datetime | None
+    due_at: datetime | None
+    ready_at: datetime | None
     suppressed_all: bool
     suppressed_reminder: bool
     institution_name: str
@@ -54,6 +59,7 @@ class Ready(NamedTuple):
     reporting_status: str | None
     channel: str
     last_year_data: bool
+    step_keys: str | None
 
     def candidate(self, cipher: Cipher) -> Candidate:
         """What the policy is asked about. Raises SecretUnreadable."""
@@ -66,7 +72,16 @@ class Ready(NamedTuple):
             pre_check=None if self.pre_check_status is None else Status(self.pre_check_status),
             pre_check_sent_at=self.pre_check_sent_at,
             reporting=status,
+            steps=self._steps(),
+            waits_since=self.ready_at if self.attempts else self.due_at,
         )
+
+    def _steps(self) -> frozenset[str]:
+        """Of the reminders with those keys, the steps that are of this one's season."""
+        if not self.step_keys:
+            return frozenset()
+        season = f"{self.data['scheme']}:{self.data['fiscal_year']}:"
+        return frozenset(key.rpartition(":")[2] for key in self.step_keys.split(",") if key.startswith(season))
 
     def _message(self, kind: Kind, status: Reporting | None, cipher: Cipher) -> Message:
         return Message(
@@ -137,6 +152,7 @@ def _ready_query() -> Select[Any]:
             reporting.c.status.label("reporting_status"),
             reporting.c.channel,
             reporting.c.last_year_data,
+            _step_keys(),
         )
         .select_from(joined)
         .where(
@@ -161,7 +177,24 @@ def _suppressed(scope: str) -> ColumnElement[bool]:
     return entry.label(f"suppressed_{scope}")
 
 
+def _step_keys() -> ColumnElement[str]:
+    """The keys of an institution's reminders that count, where a reminder comes after the day of its step (`today`)."""
+    other = messages.alias("other")
+    keys = select(func.aggregate_strings(other.c.step_key, ",")).where(
+        other.c.institution_code == messages.c.institution_code,
+        # Expressions, so that no planner takes the indexes on these for the better way in.
+        other.c.kind.concat("") == Kind.REMINDER,
+        func.coalesce(other.c.step_key, "") != "",
+        other.c.status.concat("").in_(sorted(COUNTING)),
+    )
+    late = messages.c.data["day"].as_string() < bindparam("today", type_=String())
+    return case((late, keys.scalar_subquery())).label("step_keys")
+
+
 _OF_MESSAGES = Ready._fields[: Ready._fields.index("suppressed_all")]
 
 READY = _ready_query()
-"""The messages of one lane (`lane`) that are ready (`now`), the longest waiting first (`limit`); rows are `Ready`."""
+"""The messages of one lane (`lane`) that are ready (`now`), the longest waiting first (`limit`); rows are `Ready`.
+
+`today` is the date in Tokyo, as it is written in the data of reminders.
+"""

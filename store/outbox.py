@@ -5,20 +5,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, NamedTuple, assert_never
+from typing import Any, NamedTuple, Protocol, assert_never
 
 import psycopg
 import structlog
 from sqlalchemy import Select, func, select, text
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.clock import Clock
+from core.jst import tokyo_date
 from core.messages import Change, Message, Noted, Receipt
-from core.ports import Claim, ClaimPolicy, Decision, Drop, Hold, Leave, Postpone
+from core.ports import (
+    Candidate,
+    Claim,
+    ClaimPolicy,
+    Decision,
+    Drop,
+    Granted,
+    Hold,
+    Leave,
+    Postpone,
+    Respread,
+    Wish,
+)
 from core.reports import Reason
 from core.retry import REPAIR_PAUSE
 from core.statuses import Status
@@ -44,20 +58,43 @@ _BY_INDEX = text(
 """Every statement of a claim goes by an index; statistics older than a large intake say otherwise."""
 _JUDGED_IN_ONE_GO = 8
 
+SPREAD = "spread"
+"""Why a reminder was postponed that had missed its place among the others."""
+
+_NO_QUEUEING = text("SET LOCAL lock_timeout = '100ms'")
+_QUEUEING = text("SET LOCAL lock_timeout TO DEFAULT")
+_IN_USE = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+_IN_USE_PAUSE = timedelta(seconds=5)
+"""How long reminders wait whose places somebody else is giving away."""
+
+
+class Places(Protocol):
+    """Where reminders find room."""
+
+    async def place(self, conn: AsyncConnection, wishes: Iterable[Wish]) -> Sequence[Granted]:
+        """One answer a wish, in order; the transaction holds what it gives away until its end."""
+
 
 class _Judged(NamedTuple):
-    """A message that is ready, and what becomes of it; no message where it cannot be read."""
+    """A message that is ready, and what becomes of it; no candidate where it cannot be read.
+
+    `due_at` is its new place, where it has got another one.
+    """
 
     row: Ready
-    message: Message | None
+    candidate: Candidate | None
     decision: Decision
+    due_at: datetime | None = None
 
 
 class StoredOutbox:
     """The outbox on the database."""
 
-    def __init__(self, db: Database, ledger: Ledger, cipher: Cipher, policy: ClaimPolicy, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, ledger: Ledger, cipher: Cipher, policy: ClaimPolicy, clock: Clock, places: Places
+    ) -> None:
         self._db = db
+        self._places = places
         self._ledger = ledger
         self._cipher = cipher
         self._policy = policy
@@ -93,15 +130,44 @@ class StoredOutbox:
                 await conn.execute(_BY_INDEX)
             now = self._clock.now()
             rows = await _ready(conn, now, limit, lanes, passing_by)
-            judged = await self._judged(rows, now)
+            judged = await self._placed(conn, await self._judged(rows, now), now)
             held = await self._hold(conn, judged, lease, now)
-            others = [(row, decision) for row, _, decision in judged if not isinstance(decision, Claim)]
-            done = await self._ledger.apply(conn, [_change(row, decision, now) for row, decision in others])
+            done = await self._ledger.apply(conn, [change for one in judged for change in _changes(one, now)])
         return len(held) + sum(done), held
+
+    async def _placed(self, conn: AsyncConnection, judged: Sequence[_Judged], now: datetime) -> Sequence[_Judged]:
+        """What has missed its place gets another one; where that is now, the policy has its word once more."""
+        wishes = [one.decision.wish for one in judged if isinstance(one.decision, Respread)]
+        granted = iter(await self._granted(conn, wishes) if wishes else ())
+        return [self._with_place(one, granted, now) for one in judged]
+
+    def _with_place(self, one: _Judged, places: Iterator[Granted | None], now: datetime) -> _Judged:
+        granted = next(places) if isinstance(one.decision, Respread) else None
+        if granted is None or one.candidate is None:
+            return one
+        if granted.due_at > now:
+            return one._replace(decision=Postpone(granted.due_at, SPREAD), due_at=granted.due_at)
+        decision = self._policy.decide(one.candidate._replace(waits_since=now), now)
+        return one._replace(decision=decision, due_at=now)
+
+    async def _granted(self, conn: AsyncConnection, wishes: Sequence[Wish]) -> Sequence[Granted | None]:
+        """Places, or None where somebody else is giving them away: codes do not wait for that."""
+        if self._db.sqlite:
+            return await self._places.place(conn, wishes)
+        try:
+            async with conn.begin_nested():
+                await conn.execute(_NO_QUEUEING)
+                granted = await self._places.place(conn, wishes)
+                await conn.execute(_QUEUEING)
+        except OperationalError as error:
+            if not isinstance(error.orig, _IN_USE):
+                raise
+            return [None] * len(wishes)
+        return granted
 
     async def _hold(self, conn: AsyncConnection, judged: Sequence[_Judged], lease: str, now: datetime) -> list[Message]:
         """Those that may leave, under the lease; somebody else's change in between takes one out, and loses nothing."""
-        claimed = [one.message for one in judged if isinstance(one.decision, Claim) and one.message is not None]
+        claimed = [one.candidate.message for one in judged if isinstance(one.decision, Claim) and one.candidate]
         ids: set[str] = set()
         for status in sorted({message.status for message in claimed}):
             ids |= await hold(conn, lease, status, [one.id for one in claimed if one.status is status], now)
@@ -124,7 +190,7 @@ class StoredOutbox:
             return _Judged(row, None, Hold(now + REPAIR_PAUSE, Reason.SYSTEMERROR))
         if isinstance(decision, Hold):
             log.error("a mail waits until the set-up is mended", message=row.id, reason=decision.reason, alarm=True)
-        return _Judged(row, candidate.message, decision)
+        return _Judged(row, candidate, decision)
 
     async def record(self, changes: Sequence[Change]) -> Sequence[bool]:
         """Record outcomes in one transaction; False where the message was no longer under the lease.
@@ -181,7 +247,8 @@ async def _ready(
     for lane in lanes:
         ready_at = next_ready[lane]
         if ready_at is not None and ready_at <= now and len(rows) < limit:
-            found = await conn.execute(query, {"lane": lane, "now": now, "limit": limit - len(rows)})
+            given = {"lane": lane, "now": now, "today": tokyo_date(now).isoformat(), "limit": limit - len(rows)}
+            found = await conn.execute(query, given)
             rows += map(Ready._make, found.all())  # to ask for one row after the other takes twice as long
     return rows
 
@@ -198,7 +265,16 @@ NEXT_READY = _next_ready_query()
 """When the first message of each lane becomes ready."""
 
 
-def _change(row: Ready, decision: Postpone | Hold | Leave | Drop, now: datetime) -> Change:
+def _changes(one: _Judged, now: datetime) -> Iterator[Change]:
+    place: dict[str, Any] = {} if one.due_at is None else {"due_at": one.due_at}
+    if not isinstance(one.decision, Claim):
+        change = _change(one.row, one.decision, now)
+        yield replace(change, values={**place, **change.values})
+    elif place:
+        yield Change(one.row.id, None, "", now, values=place)
+
+
+def _change(row: Ready, decision: Postpone | Hold | Leave | Drop | Respread, now: datetime) -> Change:
     status = Status(row.status)
     # The status it was read with: somebody else's change in between lets this one fail, and loses nothing.
     sources = frozenset({status})
@@ -206,6 +282,8 @@ def _change(row: Ready, decision: Postpone | Hold | Leave | Drop, now: datetime)
         case Postpone(until, why):
             values = {"ready_at": until} | ({"due_at": until} if status is Status.SCHEDULED else {})
             return Change(row.id, None, "postponed", now, _until(until, why), values, sources=sources)
+        case Respread():
+            return Change(row.id, None, "", now, values={"ready_at": now + _IN_USE_PAUSE}, sources=sources)
         case Hold():
             return _hold(row.id, decision, status, now)
         case Leave(why):

@@ -19,6 +19,7 @@ from core.kinds import InstitutionType, Kind, Scheme
 from core.mail import Institution
 from core.statuses import Status
 from store.bulk import among, insert_from, insert_rows, is_sqlite, parameter
+from store.candidates import COUNTING
 from store.moves import ONCE_IN_DOUBT
 from store.tables import events, institutions, messages, reporting
 
@@ -75,6 +76,11 @@ class ReminderRow:
     def unsent(self) -> bool:
         """Whether it is still to leave."""
         return self.status in UNSENT
+
+    @property
+    def counts(self) -> bool:
+        """Whether it has left as its step, or is to."""
+        return self.status in COUNTING
 
 
 async def institutions_on_record(conn: AsyncConnection, codes: Iterable[str]) -> dict[str, Institution]:

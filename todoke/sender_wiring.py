@@ -25,7 +25,9 @@ def make_sender(wiring: Wiring) -> Sender:
     prefectures = wiring.data.prefectures
     return Sender(
         SenderSettings(sender_name(), settings.sender_address, relay_settings(settings), settings.smtp_connections),
-        StoredOutbox(wiring.db, wiring.ledger, wiring.cipher, PacedPolicy(leave, pacing), wiring.clock),
+        StoredOutbox(
+            wiring.db, wiring.ledger, wiring.cipher, PacedPolicy(leave, pacing), wiring.clock, wiring.spreading
+        ),
         wiring.leases,
         MessageRenderer(wiring.catalog, prefectures, prefectures.waiting_times),
         wiring.return_paths,

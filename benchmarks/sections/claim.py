@@ -76,4 +76,4 @@ async def _claim_batch(outbox: StoredOutbox, lease: str) -> None:
 
 def _outbox(wiring: Wiring) -> StoredOutbox:
     policy = LeavePolicy(wiring.timing, wiring.reminder_rules, wiring.settings.may_mail, wiring.has_contact)
-    return StoredOutbox(wiring.db, wiring.ledger, wiring.cipher, policy, wiring.clock)
+    return StoredOutbox(wiring.db, wiring.ledger, wiring.cipher, policy, wiring.clock, wiring.spreading)

@@ -105,7 +105,7 @@ class Season:
         """What a sender claims from."""
         wiring = self.wiring
         policy = LeavePolicy(wiring.timing, wiring.reminder_rules, wiring.settings.may_mail, wiring.has_contact)
-        return StoredOutbox(wiring.db, wiring.ledger, wiring.cipher, policy, wiring.clock)
+        return StoredOutbox(wiring.db, wiring.ledger, wiring.cipher, policy, wiring.clock, wiring.spreading)
 
     async def claim(self) -> list[Message]:
         """Everything that may leave now."""

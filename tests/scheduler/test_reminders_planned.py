@@ -167,15 +167,27 @@ async def test_a_stale_word_plans_nothing_and_withdraws_nothing(season: Any) -> 
     assert await season.steps() == STEPS
 
 
-async def test_what_has_not_left_when_the_period_ends_is_expired(season: Any) -> None:
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_what_has_not_left_when_the_period_ends_is_expired(season: Any, restarts: bool) -> None:
     await season.told(season.word())
     season.leap("2027-03-31T23:59")
-    assert await season.claim() == []  # outside the hours
     await season.tick()
     assert {status for _, status, _ in await outcomes(season)} == {"scheduled"}
     season.leap("2027-04-01T00:00")
+    if restarts:
+        await season.restart()
     await season.tick()
     assert {(status, reason) for _, status, reason in await outcomes(season)} == {("expired", None)}
+
+
+async def test_on_the_last_evening_the_last_step_alone_is_left_to_expire(season: Any) -> None:
+    await season.told(season.word())
+    season.leap("2027-03-31T23:59")
+    assert await season.claim() == []  # outside the hours
+    season.leap("2027-04-01T00:00")
+    await season.tick()
+    superseded = [(step, "cancelled", "superseded") for step in ("start", "L-10", "L-3")]
+    assert await outcomes(season) == [*superseded, ("L", "expired", None)]
 
 
 @pytest.mark.parametrize("scope", ["all", "reminder"])

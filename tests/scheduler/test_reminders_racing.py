@@ -86,7 +86,7 @@ async def test_nobody_told_reported_is_claimed_afterwards(postgres_season: Any) 
     for row in await all_reminders(season):
         code = row.institution_code
         if row.status == "cancelled":
-            assert row.reason == "already-reported"
+            assert row.reason == "already-reported" or (row.reason, row.data["step"] != "L") == ("superseded", True)
         else:
             assert row.status == "sending"
             assert claimed_at[code] < reported_at[code]  # asked for before the word was answered

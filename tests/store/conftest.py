@@ -10,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import Row, insert, select, update
 
+from config.spreading import load_rates
 from config.timing import load_hours
 from core.clock import Anchor, SimulatedClock
 from core.ids import IdSource
@@ -17,6 +18,7 @@ from core.kinds import Kind
 from core.messages import Change
 from core.statuses import Status
 from scheduler.calendar import BusinessCalendar
+from scheduler.spreading import Spreading
 from scheduler.windows import Timing
 from store.cipher import Cipher
 from store.engine import Database
@@ -37,6 +39,7 @@ class Room:
         self.ids = IdSource(self.clock)
         self.timing = Timing(BusinessCalendar(), load_hours())
         self.cipher = Cipher([KEY])
+        self.places = Spreading(load_rates(), self.timing.hours(Kind.REMINDER))
         self.ledger = Ledger(db, self.timing, self.ids)
         self._institutions: set[str] = set()
 

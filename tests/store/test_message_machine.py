@@ -127,7 +127,9 @@ class Machine(RuleBasedStateMachine):
         self.rules_of_outcomes = OutcomeRules(
             schedule, classify_reply, InDoubt().waits, self.room.timing.settles_at, lambda kind, at, prefecture: at
         )
-        self.outbox = StoredOutbox(self.db, self.room.ledger, self.room.cipher, Policy(), self.room.clock)
+        self.outbox = StoredOutbox(
+            self.db, self.room.ledger, self.room.cipher, Policy(), self.room.clock, self.room.places
+        )
         self.leases = Leases(self.db, self.room.ledger, self.room.clock, schedule, InDoubt())
         self.chores = StoredChores(self.db, self.room.ledger)
         self.run(self.begin())

@@ -45,7 +45,7 @@ def policy() -> Policy:
 
 @pytest.fixture
 def outbox(room: Any, policy: Policy) -> StoredOutbox:
-    return StoredOutbox(room.db, room.ledger, room.cipher, policy, room.clock)
+    return StoredOutbox(room.db, room.ledger, room.cipher, policy, room.clock, room.places)
 
 
 def ids(messages: Sequence[Message]) -> list[str]:
@@ -262,7 +262,7 @@ class TestWhatIsWrongWithOneMessageStopsNoOther:
     async def test_a_secret_whose_key_is_lost(self, room: Any, policy: Policy, another_key: str) -> None:
         lost = await room.add(Kind.GUIDE, ready_at=NOW - timedelta(hours=1))
         good = await room.add(Kind.REJECTION)
-        outbox = StoredOutbox(room.db, room.ledger, Cipher([another_key]), policy, room.clock)
+        outbox = StoredOutbox(room.db, room.ledger, Cipher([another_key]), policy, room.clock, room.places)
         assert ids(await outbox.claim("s", 10)) == [good]
         row = await room.row(lost)
         assert (row.status, row.reason, row.ready_at) == (Status.DEFERRED, "systemerror", NOW + REPAIR_PAUSE)
@@ -272,9 +272,9 @@ class TestWhatIsWrongWithOneMessageStopsNoOther:
 
     async def test_with_the_key_back_it_goes(self, room: Any, policy: Policy, another_key: str) -> None:
         lost = await room.add(Kind.GUIDE)
-        await StoredOutbox(room.db, room.ledger, Cipher([another_key]), policy, room.clock).claim("s", 10)
+        await StoredOutbox(room.db, room.ledger, Cipher([another_key]), policy, room.clock, room.places).claim("s", 10)
         room.clock.leap_to(NOW + REPAIR_PAUSE)
-        whole = StoredOutbox(room.db, room.ledger, room.cipher, policy, room.clock)
+        whole = StoredOutbox(room.db, room.ledger, room.cipher, policy, room.clock, room.places)
         assert ids(await whole.claim("s", 10)) == [lost]
 
     async def test_a_policy_that_fails(self, room: Any, outbox: StoredOutbox, policy: Policy) -> None:
@@ -314,7 +314,7 @@ async def test_two_claimers_never_get_the_same_message(room: Any, outbox: Stored
 
 async def test_claimers_pass_by_what_others_hold(postgres_room: Any, policy: Policy) -> None:
     room = postgres_room
-    outbox = StoredOutbox(room.db, room.ledger, room.cipher, policy, room.clock)
+    outbox = StoredOutbox(room.db, room.ledger, room.cipher, policy, room.clock, room.places)
     held, free = await room.add(ready_at=NOW - timedelta(hours=1)), await room.add()
     async with room.db.write() as conn:
         await conn.execute(text("SELECT id FROM messages WHERE id = :id FOR UPDATE"), {"id": held})

@@ -74,7 +74,7 @@ def scans(found: str, table: str) -> bool:
 
 
 QUERIES: list[tuple[Any, dict[str, Any], str]] = [
-    (READY, {"lane": 1, "now": NOW, "limit": 50}, "ix_messages_ready"),
+    (READY, {"lane": 1, "now": NOW, "today": "2026-11-24", "limit": 50}, "ix_messages_ready"),
     (NEXT_READY, {}, "ix_messages_ready"),
     (EXPIRED, {"now": NOW + timedelta(days=10)}, "ix_messages_expires_at"),
     (NEXT_EXPIRY, {}, "ix_messages_expires_at"),
@@ -98,7 +98,9 @@ async def test_a_query_finds_its_rows_by_its_index(
 
 async def test_a_claim_reads_in_order_and_sorts_nothing(full: Any) -> None:
     async def run(conn: AsyncConnection) -> None:
-        (await conn.execute(READY, {"lane": 1, "now": NOW + timedelta(days=1), "limit": 50})).all()
+        (
+            await conn.execute(READY, {"lane": 1, "now": NOW + timedelta(days=1), "today": "2026-11-25", "limit": 50})
+        ).all()
 
     found = await plan(full, run)
     assert "Sort" not in found

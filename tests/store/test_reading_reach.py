@@ -50,7 +50,7 @@ class Place:
         self.clock.leap_to(datetime(2027, 1, 5, 9, 0, tzinfo=TOKYO))
         wiring, now = self.wiring, self.clock.now()
         policy = LeavePolicy(wiring.timing, wiring.reminder_rules, lambda _: True, wiring.has_contact)
-        outbox = StoredOutbox(wiring.db, wiring.ledger, wiring.cipher, policy, wiring.clock)
+        outbox = StoredOutbox(wiring.db, wiring.ledger, wiring.cipher, policy, wiring.clock, wiring.spreading)
         for message in await outbox.claim("sender", 1000):
             assert message.institution is not None
             values = failed.get(f"c{message.institution.code}")

@@ -258,7 +258,7 @@ async def test_of_two_who_enter_one_does(postgres_room: Any) -> None:
 @pytest.fixture
 async def outbox(room: Any, leases: Leases) -> AsyncIterator[StoredOutbox]:
     await leases.enter(SENDER)
-    outbox = StoredOutbox(room.db, room.ledger, room.cipher, Policy(), room.clock)
+    outbox = StoredOutbox(room.db, room.ledger, room.cipher, Policy(), room.clock, room.places)
     yield outbox
     await outbox.close()
 

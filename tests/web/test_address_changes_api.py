@@ -129,7 +129,7 @@ async def test_the_mail_that_leaves_tells_the_login_id_and_names_the_prefectures
     wiring = known.wiring
     prefectures = wiring.data.prefectures
     policy = LeavePolicy(wiring.timing, wiring.reminder_rules, lambda _: True, wiring.has_contact)
-    outbox = StoredOutbox(wiring.db, wiring.ledger, wiring.cipher, policy, known.clock)
+    outbox = StoredOutbox(wiring.db, wiring.ledger, wiring.cipher, policy, known.clock, wiring.spreading)
     found = await outbox.claim("a sender", 10)
     [claimed] = [message for message in found if message.kind is Kind.ADDRESS_CHANGED]
     content = MessageRenderer(wiring.catalog, prefectures, prefectures.waiting_times).render(claimed)

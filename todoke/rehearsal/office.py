@@ -64,7 +64,7 @@ class RehearsalWiring(Wiring):
     def outbox(self) -> StoredOutbox:
         """What the sender claims from."""
         policy = LeavePolicy(self.timing, self.reminder_rules, self.settings.may_mail, self.has_contact)
-        return StoredOutbox(self.db, self.ledger, self.cipher, policy, self.clock)
+        return StoredOutbox(self.db, self.ledger, self.cipher, policy, self.clock, self.spreading)
 
     @cached_property
     def outcome_rules(self) -> OutcomeRules:

@@ -68,9 +68,13 @@ class SimulatedRelay:
     refused_by_limit: int = 0
     _minutes: dict[str, _Minute] = field(default_factory=dict)
 
+    def is_away(self, at: datetime) -> bool:
+        """Whether nobody can reach it."""
+        return any(outage.start <= at < outage.end for outage in self.outages)
+
     def handle(self, message: Message, at: datetime) -> Handled:
         """One try of a message."""
-        if any(outage.start <= at < outage.end for outage in self.outages):
+        if self.is_away(at):
             return Handled(_UNREACHABLE, _UNREACHABLE_SECONDS)
         attempt = message.attempts + 1
         seconds = self.draws.between(self.world.relay.reply_seconds, "reply", message.id, attempt)

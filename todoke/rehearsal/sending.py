@@ -2,7 +2,7 @@
 
 The real send loop keeps its connections busy for as long as something is ready. So does this one, in turns of up to a
 minute of simulated time: what is claimed at a moment leaves within that minute, one mail after the other on each
-connection.
+connection. While the relay is away nothing is claimed, and what had met it costs no try.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from core.kinds import Kind
 from core.messages import Change, Message, Receipt, Result, Taken
 from core.reports import Reason
 from mailer.compose import Envelope, compose
-from mailer.outcomes import OutcomeRules, held_back, result_of
+from mailer.outcomes import OutcomeRules, held_back, of_the_relay, result_of, waits_for_relay
 from mailer.sender import Outbox, Renderer
-from mailer.transport import Accepted, Lost, Refused
+from mailer.transport import Accepted, Lost, Outcome, Refused
 from todoke.rehearsal.relay import Handled, SimulatedRelay
 
 LEASE = "rehearsal"
 MINUTE = timedelta(minutes=1)
+_RELAY_PAUSE = timedelta(seconds=30)
 _CLAIMED_AT_ONCE = 1000
 
 
@@ -62,13 +63,15 @@ class RehearsedSender:
         self._witness = witness
         self._free: list[datetime] = []
         self._reminders = 0
+        self._waits_for_relay = False
         self._numbers = count(1)
 
     async def run_until(self, moment: datetime) -> None:
         """Send until nothing is ready at the present moment, or until `moment`; the clock moves on meanwhile."""
         while (now := self._clock.now()) < moment:
             turn_ends = min(moment, _minute_after(now))
-            if not await self._turn(now, turn_ends):
+            self._waits_for_relay = self._waits_for_relay and self._relay.is_away(now)
+            if not self._waits_for_relay and not await self._turn(now, turn_ends):
                 return
             self._clock.leap_to(turn_ends)
 
@@ -76,7 +79,7 @@ class RehearsedSender:
         """One turn; False where nothing more is ready at its beginning."""
         self._free = [max(now, free) for free in self._free] or [now] * self._room.connections
         heapq.heapify(self._free)
-        while (room := self._room_for(ends)) > 0:
+        while (room := self._room_for(ends)) > 0 and not self._waits_for_relay:
             claimed = await self._room.outbox.claim(LEASE, min(room, _CLAIMED_AT_ONCE))
             await self._send(claimed)
             if len(claimed) < min(room, _CLAIMED_AT_ONCE):
@@ -150,11 +153,17 @@ class RehearsedSender:
         ended = began + timedelta(seconds=handled.seconds)
         if _reached_the_dot(handled):
             marks.append(message.id)
-        outcomes.append(result_of(message, handled.outcome, self._room.rules, LEASE, ended))
+        outcomes.append(self._result(message, handled.outcome, ended))
         if handled.reports and not mail:
             mail = self._compose(message, began)  # a report quotes its mail
         self._witness(Tried(message, mail, handled, ended))
         return ended
+
+    def _result(self, message: Message, outcome: Outcome, ended: datetime) -> Result:
+        if isinstance(outcome, Accepted) or not of_the_relay(outcome):
+            return result_of(message, outcome, self._room.rules, LEASE, ended)
+        self._waits_for_relay = True
+        return waits_for_relay(message, outcome, self._room.rules, ended + _RELAY_PAUSE, LEASE, ended)
 
 
 def _reached_the_dot(handled: Handled) -> bool:

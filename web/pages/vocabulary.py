@@ -118,6 +118,7 @@ REASONS: Mapping[str, str] = {
     "virusdetected": "ウイルスと判定された",
     "already-reported": "報告済のため",
     "outside-period": "報告期間外のため",
+    "superseded": "次の回の催促を送信するため",
     "withdrawn": "取下げ",
     "recipient-not-allowed": "この環境では送信が許可されていない宛先",
     "no-contact": "都道府県窓口の連絡先が未設定",
@@ -137,6 +138,7 @@ WAITING: Mapping[str, str] = {
     "domain-limit": "送信先のメールサービスへの送信量を抑えるため",
     "domain-slowed": "送信先のメールサービスから、送信の間隔をあけるよう求められたため",
     "relay": "メールサーバーにつながらないため",
+    "spread": "窓口への電話が集中しないよう、時間を分けて送信するため",
     "stale": "先に送信しているメールに時間がかかっているため",
 }
 """Why a message was postponed, or given back."""
