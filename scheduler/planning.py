@@ -18,7 +18,7 @@ from scheduler.links import LONG_LINK
 from scheduler.ports import Timing
 from scheduler.refusals import Refusals
 from scheduler.reminders import ReminderRules
-from scheduler.rules import RULE_GUIDE, Follow
+from scheduler.rules import BY_TABLE, RULE_GUIDE, Follow
 from store.candidates import suppresses
 from store.cipher import Cipher
 from store.intake import Batch, Known, KnownApplication, KnownJob, KnownMessage
@@ -125,7 +125,10 @@ class Planned:
         assert job.application is not None
         assert job.institution is not None
         batch.add_application(job.application, job.institution.code, self._now)
-        known = found.applications.setdefault(job.application.id, KnownApplication(job.institution.code, None))
+        application = job.application
+        fresh = KnownApplication(job.institution.code, None, application.route, application.account)
+        known = found.applications.setdefault(application.id, fresh)
+        known.route, known.account = application.route, application.account or known.account
         if job.kind in (None, Kind.GUIDE):
             known.issue_job_id = job.job_id
             decision = self._decided.note or "mail"
@@ -141,7 +144,7 @@ class Planned:
     def _remember(self, kind: Kind, row: dict[str, Any], found: Known) -> None:
         if row["step_key"] is not None:
             found.step_keys.add(row["step_key"])
-        if kind in (Kind.PRE_CHECK, Kind.GUIDE) and row["application_id"] is not None:
+        if kind in BY_TABLE and row["application_id"] is not None:
             message = KnownMessage(row["id"], kind, Status(row["status"]), row["email_key"], None)
             found.messages.setdefault(row["application_id"], {})[kind] = message
 

@@ -12,7 +12,7 @@ from core.problems import Problem
 from core.statuses import FINAL, Status
 from scheduler.ports import Timing
 from scheduler.reminders import ReminderRules
-from scheduler.rules import Follow, follow, rule_violation
+from scheduler.rules import Follow, contradiction, follow, rule_violation
 from store.intake import Known
 
 
@@ -37,7 +37,7 @@ class Refusals:
         """What follows from a job that may be accepted. Raises Refused."""
         self._refuse_other_institution(job, found)
         self._refuse_issued(job, found)
-        violation = rule_violation(job)
+        violation = rule_violation(job) or self._contradiction(job, found)
         if violation is not None:
             raise _refused(violation[1], violation[0], violation[2])
         if job.kind is Kind.GUIDE:
@@ -64,6 +64,16 @@ class Refusals:
         probed = Kind.PRE_CHECK in sent and job.kind is not Kind.GUIDE
         if issued or probed:
             raise Refused(Problem("already-issued"), (job.institution.code, job.application.id))
+
+    def _contradiction(self, job: Job, found: Known) -> tuple[str, str, str] | None:
+        """What was decided of an application is not decided another way by a later job."""
+        if job.application is None:
+            return None
+        known = found.applications.get(job.application.id)
+        if known is None or known.account is None:
+            return None
+        decided = known.issue_job_id is not None or job.application.id in found.messages
+        return contradiction(job, known.route, known.account) if decided else None
 
     def _refuse_lone_guide(self, job: Job, found: Known) -> None:
         assert job.application is not None

@@ -33,7 +33,9 @@ RULE_TABLE: Mapping[tuple[Route, Account], Follow] = {
     (Route.PREFECTURE, Account.PERMITTED): _PREFECTURE_TELLS,
 }
 
-_BY_TABLE = frozenset({Kind.PRE_CHECK, Kind.GUIDE, Kind.EXISTING_USER_CONFIRM})
+BY_TABLE = frozenset({Kind.PRE_CHECK, Kind.GUIDE, Kind.EXISTING_USER_CONFIRM})
+"""Mails that the table decides on, also where they are published by themselves."""
+
 _NOT_BY_PREFECTURE = frozenset({Kind.CODE, Kind.APPLICATION_COMPLETE, Kind.REJECTION})
 
 
@@ -54,8 +56,22 @@ def rule_violation(job: Job) -> tuple[str, str, str] | None:
         return None
     if job.kind in _NOT_BY_PREFECTURE and application.route is Route.PREFECTURE:
         return "application.route", "not-for-this-route", "the prefecture route sends no such mail to the institution"
-    if job.kind in _BY_TABLE and application.account is not None:
+    if job.kind in BY_TABLE and application.account is not None:
         expected = RULE_TABLE[application.route, application.account].kinds
         if job.kind not in expected:
             return "application.account", "not-by-rule", "the rule table sends no such mail for this route and account"
+    return None
+
+
+def contradiction(job: Job, route: Route, account: Account) -> tuple[str, str, str] | None:
+    """The same, by the route and the account by which the application was decided before, whatever the job says."""
+    application = job.application
+    if application is None:
+        return None
+    if job.kind in _NOT_BY_PREFECTURE and route is Route.PREFECTURE:
+        return "application.route", "not-for-this-route", "this application was decided as one of the prefecture route"
+    decided = RULE_TABLE[route, account].kinds
+    if any(kind in BY_TABLE and kind not in decided for kind in follow(job).kinds):
+        field = "application.route" if application.account is account else "application.account"
+        return field, "not-by-rule", "the rule table sends no such mail for the route and account it was decided by"
     return None

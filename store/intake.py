@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from core.jobs import Application, Job
-from core.kinds import Kind
+from core.kinds import Account, Kind, Route
 from core.mail import Institution
 from core.statuses import Status
 from store import suppressions
@@ -68,11 +68,13 @@ class KnownApplication:
 
     institution_code: str
     issue_job_id: str | None
+    route: Route
+    account: Account | None
 
 
 @dataclass(frozen=True, slots=True)
 class KnownMessage:
-    """A pre-check or guide of an application."""
+    """A pre-check, guide or existing-user-confirm of an application."""
 
     id: str
     kind: Kind
@@ -97,7 +99,8 @@ class Known:
         """Learn what a row of `_on_record` says."""
         match row.what:
             case "application":
-                self.applications[row.key] = KnownApplication(row.a, row.b)
+                account = None if row.d is None else Account(row.d)
+                self.applications[row.key] = KnownApplication(row.a, row.b, Route(row.c), account)
             case "message":
                 message = KnownMessage(row.a, Kind(row.b), Status(row.c), row.d, row.at)
                 self.messages.setdefault(row.key, {})[message.kind] = message
@@ -151,16 +154,16 @@ def _on_record(*, on_sqlite: bool) -> CompoundSelect[Any]:
     def among_given(column: Column[Any], name: str) -> ColumnElement[bool]:
         return among_these(column, name, on_sqlite=on_sqlite)
 
-    m, s = messages.c, suppressed.c
-    gates = m.kind.in_([Kind.PRE_CHECK, Kind.GUIDE])
+    a, m, s = applications.c, messages.c, suppressed.c
+    by_table = m.kind.in_([Kind.PRE_CHECK, Kind.GUIDE, Kind.EXISTING_USER_CONFIRM])
     sent_since = became_sent(m.id, m.sent_at)
     arrived = m.status.in_([Status.SENT, Status.IN_DOUBT])  # one in doubt may have
     return union_all(
-        _rows_of("application", applications.c.id, applications.c.institution_code, applications.c.issue_job_id).where(
-            among_given(applications.c.id, _APPLICATIONS)
+        _rows_of("application", a.id, a.institution_code, a.issue_job_id, a.route, a.account).where(
+            among_given(a.id, _APPLICATIONS)
         ),
         _rows_of("message", m.application_id, m.id, m.kind, m.status, m.email_key, at=sent_since).where(
-            among_given(m.application_id, _APPLICATIONS), gates
+            among_given(m.application_id, _APPLICATIONS), by_table
         ),
         _rows_of("guided", m.institution_code, m.application_id).where(
             among_given(m.institution_code, _INSTITUTIONS), m.kind == Kind.GUIDE, arrived
