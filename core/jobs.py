@@ -62,3 +62,5 @@ class Note:
     NO_MAIL_PREFECTURE_TELLS = "no-mail-prefecture-tells"
     GUIDE_ALREADY_SENT = "guide-already-sent"
     LONG_LINK = "long-link"
+    GUIDE_EXPIRES_FIRST = "guide-expires-first"
+    DEADLINE_OUTSIDE_PERIOD = "deadline-outside-period"

@@ -150,3 +150,8 @@ class CancelReason:
     def pre_check(status: Status) -> str:
         """Why a guide was cancelled: its pre-check ended so."""
         return f"pre-check-{status}"
+
+    @staticmethod
+    def guide(status: Status) -> str:
+        """Why a pre-check was cancelled: the guide that it promises has ended so, without having left."""
+        return f"guide-{status}"

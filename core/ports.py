@@ -42,6 +42,7 @@ class Candidate(NamedTuple):
     pre_check_sent_at: datetime | None
     reporting: Reporting | None
     steps: frozenset[str] = frozenset()  # of the season's reminders that count; told from the day after its own on
+    guide: Status | None = None  # of the guide that waits for it
     waits_since: datetime | None = None  # when it could have left for the first time, or been tried again
 
 

@@ -39,6 +39,9 @@ FINAL = frozenset(
     {Status.SENT, Status.UNDELIVERED, Status.CANCELLED, Status.EXPIRED, Status.SUPPRESSED},
 )
 
+WITHDRAWN = frozenset({Status.CANCELLED, Status.EXPIRED, Status.SUPPRESSED})
+"""Ended without having left."""
+
 _LABELS = {
     Status.HELD: "保留",
     Status.SCHEDULED: "送信予約",

@@ -112,7 +112,34 @@ class Planned:
             notes.append(Note.GUIDE_ALREADY_SENT)
         if len(job.secret.get("setup_url", "")) > LONG_LINK:
             notes.append(Note.LONG_LINK)
+        if self._expires_first(found):
+            notes.append(Note.GUIDE_EXPIRES_FIRST)
         return ",".join(notes) or None
+
+    def _expires_first(self, found: Known) -> bool:
+        """Whether the guide is over before it can leave at the earliest."""
+        job = self._job
+        if job.expires_at is None or Kind.GUIDE not in self._decided.kinds:
+            return False
+        return job.expires_at <= self._earliest_guide(found)
+
+    def _earliest_guide(self, found: Known) -> datetime:
+        job, timing = self._job, self._makings.timing
+        assert job.application is not None
+        assert job.institution is not None
+        pre_check = found.messages.get(job.application.id, {}).get(Kind.PRE_CHECK)
+        if pre_check is not None and pre_check.sent_at is not None:
+            return self._guide_due(pre_check.sent_at)
+        own = job.not_before if job.kind is None else None  # of an account-issue, it is the pre-check's too
+        at = max(self._now, own or self._now)
+        return self._guide_due(timing.first_due(Kind.PRE_CHECK, at, job.institution.prefecture))
+
+    def _guide_due(self, sent_at: datetime) -> datetime:
+        """When the guide goes whose pre-check became `sent` then."""
+        timing = self._makings.timing
+        prefecture = self._job.institution.prefecture if self._job.institution else None
+        at = max(timing.guide_due(sent_at, prefecture), self._now, self._job.not_before or self._now)
+        return timing.first_due(Kind.GUIDE, at, prefecture)
 
     def _guided_before(self, found: Known) -> bool:
         job = self._job
@@ -162,16 +189,12 @@ class Planned:
         if before:
             return _Place(Status.HELD, RULE_GUIDE, None, waits_for=before[0]["id"])
         assert self._job.application is not None
-        assert self._job.institution is not None
         pre_check = found.messages[self._job.application.id][Kind.PRE_CHECK]
         if self._suppressed(Kind.GUIDE, found):
             return _Place(Status.SUPPRESSED, RULE_GUIDE, None, waits_for=pre_check.id, reason="suppressed")
         if pre_check.status is not Status.SENT or pre_check.became_sent_at is None:
             return _Place(Status.HELD, RULE_GUIDE, None, waits_for=pre_check.id)
-        prefecture = self._job.institution.prefecture
-        earliest = self._makings.timing.guide_due(pre_check.became_sent_at, prefecture)
-        at = max(earliest, self._now, self._job.not_before or self._now)
-        due_at = self._makings.timing.first_due(Kind.GUIDE, at, prefecture)
+        due_at = self._guide_due(pre_check.became_sent_at)
         return _Place(Status.SCHEDULED, RULE_GUIDE, due_at, waits_for=pre_check.id)
 
     def _suppressed(self, kind: Kind, found: Known) -> bool:

@@ -12,7 +12,7 @@ from core.kinds import Kind, Scheme
 from core.messages import CancelReason, Message, Reminder
 from core.ports import Candidate, Claim, Decision, Drop, Hold, Leave, Postpone, Respread, Wish
 from core.retry import REPAIR_PAUSE
-from core.statuses import FINAL, Status
+from core.statuses import FINAL, WITHDRAWN, Status
 from scheduler.reminder_plans import open_days
 from scheduler.reminders import DIRECT, ReminderRules
 from scheduler.spreading import PART_MINUTES
@@ -100,7 +100,12 @@ class LeavePolicy:
         return any(day < step.day <= today and step.key in on_record for step in steps)
 
     def _gate(self, candidate: Candidate, now: datetime) -> Decision | None:
-        """A guide leaves only while its pre-check is `sent`, and from the business day after (rule 63)."""
+        """A guide leaves only while its pre-check is `sent`, and from the business day after (rule 63).
+
+        A pre-check leaves only while its guide may follow: it says that it will.
+        """
+        if candidate.guide in WITHDRAWN:
+            return Drop(Status.CANCELLED, CancelReason.guide(candidate.guide))
         if candidate.message.kind is not Kind.GUIDE:
             return None
         if candidate.pre_check is not Status.SENT or candidate.pre_check_sent_at is None:

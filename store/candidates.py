@@ -12,13 +12,13 @@ from core.kinds import InstitutionType, Kind, Scheme
 from core.mail import Institution, Recipient
 from core.messages import Message, Reminder
 from core.ports import Candidate, Reporting
-from core.statuses import Status
+from core.statuses import WITHDRAWN, Status
 from store.cipher import Cipher
 from store.doubts import became_sent
 from store.tables import institutions, messages, reporting, suppressions
 
 _CLAIMABLE = (Status.SCHEDULED, Status.DEFERRED, Status.IN_DOUBT)
-COUNTING = frozenset(Status) - {Status.CANCELLED, Status.EXPIRED, Status.SUPPRESSED}
+COUNTING = frozenset(Status) - WITHDRAWN
 """A reminder that stands so has left as its step, or is to."""
 
 _pre_check = messages.alias("pre_check")
@@ -60,6 +60,7 @@ class Ready(NamedTuple):
     channel: str
     last_year_data: bool
     step_keys: str | None
+    guide_status: str | None
 
     def candidate(self, cipher: Cipher) -> Candidate:
         """What the policy is asked about. Raises SecretUnreadable."""
@@ -73,6 +74,7 @@ class Ready(NamedTuple):
             pre_check_sent_at=self.pre_check_sent_at,
             reporting=status,
             steps=self._steps(),
+            guide=None if self.guide_status is None else Status(self.guide_status),
             waits_since=self.ready_at if self.attempts else self.due_at,
         )
 
@@ -153,6 +155,7 @@ def _ready_query() -> Select[Any]:
             reporting.c.channel,
             reporting.c.last_year_data,
             _step_keys(),
+            _guide_status(),
         )
         .select_from(joined)
         .where(
@@ -189,6 +192,13 @@ def _step_keys() -> ColumnElement[str]:
     )
     late = messages.c.data["day"].as_string() < bindparam("today", type_=String())
     return case((late, keys.scalar_subquery())).label("step_keys")
+
+
+def _guide_status() -> ColumnElement[str]:
+    """How the guide stands that waits for a pre-check."""
+    guide = messages.alias("guide")
+    status = select(guide.c.status).where(guide.c.waits_for == messages.c.id).limit(1)
+    return case((messages.c.kind == Kind.PRE_CHECK, status.scalar_subquery())).label("guide_status")
 
 
 _OF_MESSAGES = Ready._fields[: Ready._fields.index("suppressed_all")]

@@ -1,6 +1,7 @@
 """Transitions: each is one guarded UPDATE and its event in the same transaction; what follows from it, too.
 
-What follows: a pre-check's gate (contract section 1), a hard failure's suppression (section 8).
+What follows: a pre-check's gate (contract section 1) and, the other way round, the end of a pre-check whose guide will
+not leave; a hard failure's suppression (section 8).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from core.kinds import Kind
 from core.messages import CancelReason, Change
 from core.ports import GatePolicy
 from core.reports import BounceClass
-from core.statuses import CANCELLABLE, Status
+from core.statuses import CANCELLABLE, WITHDRAWN, Status
 from store.engine import Database
 from store.hearing import heard_first
 from store.moves import Moves
@@ -74,6 +75,7 @@ class Ledger:
         await self._settle_later(conn, moved)
         await self._suppress_failed(conn, moved)
         await self._ask_gates(conn, moved)
+        await self._withdraw_promises(conn, moved)
 
     async def _settle_later(self, conn: AsyncConnection, moved: Sequence[Moved]) -> None:
         sent = [
@@ -113,6 +115,26 @@ class Ledger:
         if guides:
             await self.apply(conn, [self._gate_change(guide, *ended[guide.waits_for]) for guide in guides])
 
+    async def _withdraw_promises(self, conn: AsyncConnection, moved: Sequence[Moved]) -> None:
+        """Cancel the pre-checks that promise guides which have ended without leaving.
+
+        One that somebody else is at work on is passed by, since who works on a pre-check may wait for its guide; should
+        it come to another claim, that asks for its guide.
+        """
+        ended = {row.id: change for change, row in moved if row.kind == Kind.GUIDE and change.target in WITHDRAWN}
+        if not ended:
+            return
+        guide = messages.alias("guide")
+        query = (
+            select(messages.c.id, guide.c.id.label("guide"), guide.c.status.label("guide_status"))
+            .join(guide, guide.c.waits_for == messages.c.id)
+            .where(guide.c.id.in_(ended), messages.c.status.concat("").in_(sorted(CANCELLABLE)))
+            .with_for_update(of=messages, skip_locked=True)
+        )
+        pre_checks = (await conn.execute(query)).all()
+        if pre_checks:
+            await self.apply(conn, [_promise_withdrawn(row, ended[row.guide].at) for row in pre_checks])
+
     def _gate_change(self, guide: Row[*tuple[Any, ...]], change: Change, pre_check: Row[Any]) -> Change:
         if change.target is Status.SENT:
             return self._open(guide, change, pre_check)
@@ -133,6 +155,13 @@ class Ledger:
             values={"due_at": due_at, "ready_at": due_at},
             sources=frozenset({Status.HELD}),
         )
+
+
+def _promise_withdrawn(pre_check: Row[*tuple[Any, ...]], at: datetime) -> Change:
+    reason = CancelReason.guide(Status(pre_check.guide_status))
+    detail = {"guide": pre_check.guide, "reason": reason}
+    values = {"reason": reason}
+    return Change(pre_check.id, Status.CANCELLED, "promise-withdrawn", at, detail, values, sources=CANCELLABLE)
 
 
 def _turns(changes: Sequence[Change]) -> Iterator[list[int]]:

@@ -31,7 +31,7 @@ from helpdesk.vocabulary import Desk, ProcedureId, ReportStatus, Symptom
 DAYS = st.dates(date(2023, 11, 13), date(2030, 12, 31))
 MOMENTS = DAYS.map(lambda day: datetime(day.year, day.month, day.day, 23, tzinfo=TOKYO))
 REASONS = st.sampled_from(
-    [None, *Reason, "withdrawn", "retries-exhausted", "pre-check-undelivered", "pre-check-expired"]
+    [None, *Reason, "withdrawn", "retries-exhausted", "pre-check-undelivered", "pre-check-expired", "guide-expired"]
 )
 NOTES = st.sampled_from([None, Note.NO_MAIL_PERMITTED, Note.NO_MAIL_PREFECTURE_TELLS])
 

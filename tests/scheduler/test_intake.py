@@ -189,6 +189,34 @@ async def test_applying_again_is_accepted_with_a_note(wiring: Wiring) -> None:
     assert again["note"] == "guide-already-sent"
 
 
+@pytest.mark.parametrize(
+    ("expires_at", "not_before", "note"),
+    [
+        ("2027-01-04T23:59:00+09:00", None, None),
+        ("2027-01-04T09:01:00+09:00", None, None),
+        ("2027-01-04T09:00:00+09:00", None, "guide-expires-first"),
+        ("2026-12-31T23:59:00+09:00", None, "guide-expires-first"),
+        ("2027-01-04T23:59:00+09:00", "2027-01-04T09:00:00+09:00", "guide-expires-first"),
+        ("2027-01-05T09:01:00+09:00", "2027-01-04T09:00:00+09:00", None),
+    ],
+)
+async def test_a_guide_that_will_be_over_before_it_can_leave_is_accepted_with_a_note(
+    wiring: Wiring, expires_at: str, not_before: str | None, note: str | None
+) -> None:
+    body = await accepted(wiring, job(data__expires_at=expires_at, not_before=not_before))
+    assert (body["note"], len(body["messages"])) == (note, 2)
+
+
+async def test_a_lone_guide_is_told_so_too(wiring: Wiring) -> None:
+    pre_check = job(kind="pre-check", job_id="first", data={})
+    await accepted(wiring, pre_check)
+    early = "2026-12-31T23:59:00+09:00"
+    assert (await accepted(wiring, job(kind="guide", data__expires_at=early)))["note"] == "guide-expires-first"
+    await accepted(wiring, pre_check | job(2, kind="pre-check", job_id="second", data={}))
+    later = job(2, kind="guide", data__expires_at="2027-01-05T12:00:00+09:00")
+    assert (await accepted(wiring, later | {"not_before": "2027-01-04T12:00:00+09:00"}))["note"] is None
+
+
 async def test_a_long_link_is_accepted_with_a_note(wiring: Wiring) -> None:
     link = "https://www.g-mis.mhlw.go.jp/s/" + "x" * (75 - 31)
     assert (await accepted(wiring, job(data__setup_url=link)))["note"] == "long-link"

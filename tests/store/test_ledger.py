@@ -241,6 +241,17 @@ class TestGates:
             assert [(await room.row(one)).reason for one in both] == ["withdrawn", "withdrawn"]
             assert [await room.told(one) for one in both] == [["cancelled"], ["cancelled"]]
 
+    async def test_whoever_works_on_a_pre_check_is_not_waited_for_by_the_end_of_its_guide(
+        self, postgres_room: Any
+    ) -> None:
+        room = postgres_room
+        pre_check, guide = await room.pair(Status.SENDING)
+        async with room.db.write() as conn:
+            await room.ledger.apply(conn, [Change(pre_check, Status.DEFERRED, "deferred", NOW, {}, {"ready_at": NOW})])
+            async with asyncio.timeout(5):
+                assert await room.move(guide, Status.EXPIRED)
+        assert (await room.status(pre_check), await room.status(guide)) == (Status.DEFERRED, Status.EXPIRED)
+
     async def test_many_gates_open_at_once(self, room: Any) -> None:
         pairs = [await room.pair(Status.SENDING) for _ in range(20)]
         sent = [Change(one, Status.SENT, "sent", NOW, values={"sent_at": NOW}) for one, _ in pairs[:10]]

@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from core.jobs import Note
 from core.kinds import Kind
 from core.messages import CancelReason
 from core.reports import Reason
-from core.statuses import Status
+from core.statuses import WITHDRAWN, Status
 from helpdesk.vocabulary import Symptom
 from store.follow_ups import Channel, Result
 from store.happenings import Happenings, Watch
 from store.people import Role
 from web.pages.dashboard import Counting
 from web.pages.symptoms import GROUPS
-from web.pages.vocabulary import EVENTS, LOOKS, REASONS
+from web.pages.vocabulary import EVENTS, LOOKS, NOTES, REASONS
 
 HTML = {"Accept": "text/html"}
 PIECE = {"HX-Request": "true"}
@@ -199,6 +200,8 @@ def test_every_status_and_reason_has_its_words() -> None:
     ended = (Status.UNDELIVERED, Status.CANCELLED, Status.EXPIRED, Status.SUPPRESSED)
     cancelled = {value for name, value in vars(CancelReason).items() if name.isupper()}
     assert set(REASONS) >= set(Reason) - {Reason.DELIVERED} | cancelled | {CancelReason.pre_check(s) for s in ended}
+    assert set(REASONS) >= {CancelReason.guide(status) for status in WITHDRAWN}
+    assert set(NOTES) >= {value for name, value in vars(Note).items() if name.isupper()}
 
 
 def test_every_event_has_its_words() -> None:

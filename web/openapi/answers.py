@@ -31,6 +31,16 @@ from web.openapi.parts import (
     words,
 )
 
+_NOTE: Schema = {
+    "type": "string",
+    "description": "codes of docs/notes-and-reasons.md, joined by commas",
+    "examples": ["guide-already-sent"],
+}
+_REASON: Schema = {
+    "type": "string",
+    "description": "why it failed (docs/bounce-reasons.md), or did not leave (docs/notes-and-reasons.md)",
+    "examples": ["userunknown", "already-reported"],
+}
 _JOB_ANSWER = told(
     {
         "job_id": IDENTIFIER,
@@ -46,7 +56,7 @@ _JOB_ANSWER = told(
                 },
             ),
         ),
-        "note": nullable(STRING),
+        "note": nullable(_NOTE),
     },
 )
 _RESULTS = told(
@@ -77,7 +87,7 @@ _MESSAGE_KEYS: Mapping[str, Schema] = {
     "sent_at": nullable(MOMENT),
     "attempts": INTEGER,
     "next_attempt_at": nullable(MOMENT),
-    "reason": nullable(STRING),
+    "reason": nullable(_REASON),
     "smtp_code": nullable(INTEGER),
     "enhanced_code": nullable({"type": "string", "examples": ["5.1.1"]}),
     "diagnostic": nullable(STRING),
@@ -123,7 +133,7 @@ _JOB_KEYS: Mapping[str, Schema] = {
     "application_id": nullable(IDENTIFIER),
     "institution_code": nullable(CODE),
     "created_at": MOMENT,
-    "note": nullable(STRING),
+    "note": nullable(_NOTE),
     "messages": array(ref("Message")),
 }
 _PROCEDURE = told(

@@ -53,6 +53,7 @@ EVENTS: Mapping[str, str] = {
     "bounced-again": "不達の通知がもう一度届きました",
     "gate-opened": "事前確認メールが送信完了となり、送信の予定が決まりました",
     "gate-closed": "事前確認メールが送信完了とならなかったため、取り消しました",
+    "promise-withdrawn": "G-MIS利用案内メールを送信しないこととなったため、取り消しました",
     "cancelled": "取り消しました",
     "expired": "期限までに送信できませんでした",
     "suppressed": "送信停止のため、送信しませんでした",
@@ -128,6 +129,9 @@ REASONS: Mapping[str, str] = {
     "pre-check-cancelled": "事前確認メールが取消",
     "pre-check-expired": "事前確認メールが期限切れ",
     "pre-check-suppressed": "事前確認メールが送信停止",
+    "guide-cancelled": "G-MIS利用案内メールが取消",
+    "guide-expired": "G-MIS利用案内メールが期限切れ",
+    "guide-suppressed": "G-MIS利用案内メールが送信停止",
 }
 """Why a message failed or was withdrawn."""
 
@@ -155,6 +159,8 @@ NOTES: Mapping[str, str] = {
     "no-mail-prefecture-tells": "代理申請で、アカウントが既にあるため、都道府県から案内する（メールは送信しない）",
     "guide-already-sent": "以前にG-MIS利用案内メールを送信している",
     "long-link": "パスワード設定用のURLが長い",
+    "guide-expires-first": "パスワード設定用のURLの有効期限が、G-MIS利用案内メールを送信できる時刻より前である",
+    "deadline-outside-period": "報告の期限が、都道府県の報告期間の外である",
 }
 
 ROUTES: Mapping[str, str] = {"self": "利用者自らが申請", "prefecture": "都道府県が代理で申請"}
