@@ -114,6 +114,8 @@ class Planned:
             notes.append(Note.LONG_LINK)
         if self._expires_first(found):
             notes.append(Note.GUIDE_EXPIRES_FIRST)
+        if job.kind is Kind.REMINDER and self._makings.reminders.is_due_outside_period(job):
+            notes.append(Note.DEADLINE_OUTSIDE_PERIOD)
         return ",".join(notes) or None
 
     def _expires_first(self, found: Known) -> bool:

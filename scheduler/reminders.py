@@ -105,6 +105,14 @@ class ReminderRules:
         assert job.fiscal_year is not None
         return reminder_data(scheme, job.fiscal_year, job.deadline, DIRECT)
 
+    def is_due_outside_period(self, job: Job) -> bool:
+        """Whether a directly published reminder names a deadline that is no day of its period."""
+        institution, scheme = _of(job)
+        assert job.deadline is not None
+        assert job.fiscal_year is not None
+        period = self._season.period(scheme, institution.prefecture, job.fiscal_year)
+        return not period.start <= job.deadline <= period.end
+
     def expiry_of(self, job: Job, now: datetime) -> datetime | None:
         """When a directly published reminder is too late; None where its period is over already."""
         institution, scheme = _of(job)
