@@ -79,7 +79,8 @@ _DATA = {
     "type": "object",
     "description": "By kind: `code` {code, expires_at}; `rejection` {reason}; `guide` and `account-issue` {login_id, "
     "setup_url, expires_at?}; `existing-user-confirm` and `address-changed` {login_id}; `reminder` {fiscal_year, "
-    "deadline (not over), scheme?}; `password-reset` {reset_url, expires_at}; none for `application-complete` and `pre-check`.",
+    "deadline (not over), scheme?}; `password-reset` {reset_url, expires_at}; none for `application-complete` and "
+    "`pre-check`.",
 }
 _JOB = taken(
     {
