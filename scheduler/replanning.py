@@ -16,7 +16,7 @@ from scheduler.season_reminders import SeasonReminders
 from store import reporting
 from store.engine import Database
 
-_PAGE = 1000
+_PAGE = 250
 _TRIES = 3
 
 

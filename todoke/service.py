@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 import structlog
@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from config.settings import Environment, Settings
 from core.ending import end
+from core.trouble import Trouble
 from store import schema
 from store.engine import DatabaseUnavailable, unavailable
 from store.wakeups import relay_wakeups
@@ -27,6 +28,8 @@ STOP_SECONDS = 9.0
 """How long the parts of a service may take to end before they are cancelled."""
 END_SECONDS = 9.5
 """When a process that was asked to end does so, whatever hangs: SIGTERM ends the service within 10 s."""
+REPLAN_PAUSE_SECONDS = 5.0
+"""How long after a failure reminders are brought in line with the season once more."""
 PATIENCE_SECONDS = 60.0
 """How long a service that starts waits for its PostgreSQL server, which may be starting, too."""
 
@@ -108,12 +111,33 @@ class Service:
                 self.ports.bounces = listener.port
                 self._go(wiring.applier.run(self._stop, wiring.db.woken))
             if Role.SCHEDULER in self.roles:
-                self._go(wiring.ticker().run(self._stop))
+                self._go(self._schedule())
             if Role.SENDER in self.roles:
                 self._go(wiring.sender().run(self._stop))
             if Role.API in self.roles:
                 await self._start_api(stack)
             yield
+
+    async def _schedule(self) -> None:
+        """The ticks; and beside them, once, reminders are brought in line with what is configured now."""
+        replanning = asyncio.create_task(self._replan())
+        try:
+            await self.wiring.ticker().run(self._stop)
+        finally:
+            await end(replanning)
+
+    async def _replan(self) -> None:
+        trouble = Trouble(log, "could not replan reminders", "replans reminders again")
+        while True:
+            try:
+                done = await self.wiring.replanner.replan()
+            except Exception:
+                trouble.met()
+                await asyncio.sleep(REPLAN_PAUSE_SECONDS)
+            else:
+                trouble.passed()
+                log.info("reminders are in line with the season", **asdict(done))
+                return
 
     async def _start_api(self, stack: contextlib.AsyncExitStack) -> None:
         from web.server import HttpServer

@@ -16,6 +16,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from config.settings import Settings
+from core.clock import SystemClock
+from store import schema
 from todoke.service import Role, Service
 from todoke.wiring import Wiring
 
@@ -162,11 +164,13 @@ async def test_a_part_that_fails_while_it_ends_is_told(sqlite_url: str, tmp_path
         def ticker(self) -> Any:
             return Failing()
 
-    wiring = FailingWiring(Settings(database_url=sqlite_url, data_dir=tmp_path))
+    wiring = FailingWiring(Settings(database_url=sqlite_url, data_dir=tmp_path), SystemClock())
+    await schema.upgrade(wiring.db)
     asked: list[str] = []
     service = Service(wiring, [Role.SCHEDULER], on_stop=lambda: asked.append("to end"))
     with capture_logs() as logs:
         await service.run(lambda _: service.stop())
     await wiring.close()
-    assert [entry["event"] for entry in logs] == ["a part of the service failed while it ended"]
+    failed = [entry["event"] for entry in logs if entry["log_level"] == "error"]
+    assert failed == ["a part of the service failed while it ended"]
     assert asked
