@@ -128,7 +128,11 @@ class Ledger:
         query = (
             select(messages.c.id, guide.c.id.label("guide"), guide.c.status.label("guide_status"))
             .join(guide, guide.c.waits_for == messages.c.id)
-            .where(guide.c.id.in_(ended), messages.c.status.concat("").in_(sorted(CANCELLABLE)))
+            .where(
+                guide.c.id.in_(ended),
+                messages.c.kind.concat("") == Kind.PRE_CHECK,
+                messages.c.status.concat("").in_(sorted(CANCELLABLE)),
+            )
             .with_for_update(of=messages, skip_locked=True)
         )
         pre_checks = (await conn.execute(query)).all()

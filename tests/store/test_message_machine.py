@@ -174,13 +174,14 @@ class Machine(RuleBasedStateMachine):
         self.model[message] = Mail(Kind.PRE_CHECK, Status.SCHEDULED, secret=False, ready_at=self.now)
         return message
 
-    @rule(target=mails, pre_check=mails)
-    def publish_guide(self, pre_check: str) -> str:
+    @rule(target=mails, pre_check=mails, hours=st.none() | st.integers(1, 50))
+    def publish_guide(self, pre_check: str, hours: int | None) -> str:
         """Waits for a pre-check that is open; for any other mail it waits for good."""
         status = self.model[pre_check].status
         waits = None if status in FINAL else pre_check
-        message: str = self.run(self.room.add(Kind.GUIDE, Status.HELD, waits_for=waits))
-        self.model[message] = Mail(Kind.GUIDE, Status.HELD, secret=True, ready_at=None, waits_for=waits)
+        expires_at = None if hours is None else self.now + timedelta(hours=hours)
+        message: str = self.run(self.room.add(Kind.GUIDE, Status.HELD, waits_for=waits, expires_at=expires_at))
+        self.model[message] = Mail(Kind.GUIDE, Status.HELD, True, None, waits_for=waits, expires_at=expires_at)
         return message
 
     @rule(sender=st.sampled_from(SENDERS), most=st.sampled_from([1, 100]))
@@ -321,6 +322,7 @@ class Machine(RuleBasedStateMachine):
         if withdrawn:
             mail.become(Status.CANCELLED)
             self.ask_gates(one)
+            self.withdraw_promise(one)
 
     @rule(sender=st.sampled_from(SENDERS))
     def die(self, sender: str) -> None:
@@ -351,14 +353,16 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def expire(self) -> None:
-        due = [
-            mail
-            for mail in self.model.values()
+        due = {
+            one: mail
+            for one, mail in self.model.items()
             if mail.status in EXPIRING and mail.expires_at is not None and mail.expires_at <= self.now
-        ]
+        }
         assert self.run(self.chores.expire_due(self.now)) == len(due)
-        for mail in due:
+        for mail in due.values():
             mail.become(Status.EXPIRED)
+        for one in due:
+            self.withdraw_promise(one)
 
     def ask_gates(self, pre_check: str) -> None:
         end = self.model[pre_check]
@@ -371,6 +375,16 @@ class Machine(RuleBasedStateMachine):
                 mail.become(Status.CANCELLED)
             elif mail.status is Status.HELD:
                 mail.become(Status.SCHEDULED, self.room.timing.guide_due(self.now, "35"))
+
+    def withdraw_promise(self, guide: str) -> None:
+        """A guide has ended without leaving: so does the pre-check that promises it, and what else waits for that."""
+        promising = self.model[guide].waits_for
+        if self.model[guide].kind is not Kind.GUIDE or promising is None:
+            return
+        pre_check = self.model[promising]
+        if pre_check.kind is Kind.PRE_CHECK and pre_check.status in CANCELLABLE:
+            pre_check.become(Status.CANCELLED)
+            self.ask_gates(promising)
 
     @invariant()
     def what_was_noted_stands(self) -> None:
