@@ -130,8 +130,8 @@ class Planned:
         assert job.application is not None
         assert job.institution is not None
         pre_check = found.messages.get(job.application.id, {}).get(Kind.PRE_CHECK)
-        if pre_check is not None and pre_check.sent_at is not None:
-            return self._guide_due(pre_check.sent_at)
+        if pre_check is not None and pre_check.became_sent_at is not None:
+            return self._guide_due(pre_check.became_sent_at)
         own = job.not_before if job.kind is None else None  # of an account-issue, it is the pre-check's too
         at = max(self._now, own or self._now)
         return self._guide_due(timing.first_due(Kind.PRE_CHECK, at, job.institution.prefecture))

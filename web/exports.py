@@ -93,8 +93,8 @@ async def export_to_reach(request: Request, who: MayReadMessages, services: Serv
     """Institutions that have not reported and that no mail reaches, with the reason: to be telephoned or written to.
 
     `fiscal_year` is the one whose reporting period counts now, unless another one is named. `why` is `paper`,
-    `no-address`, `undelivered`, `complaint`, or `by-hand` where somebody of the staff stopped the mails; `stated_why` is
-    then the reason they gave.
+    `no-address`, `undelivered`, `complaint`, or `by-hand` where somebody of the staff stopped the mails; `stated_why`
+    is then the reason they gave.
     """
     query = Query(request)
     scheme, prefecture = query.choice("scheme", Scheme), query.one_of("prefecture", PREFECTURES)
