@@ -166,7 +166,7 @@ class Office:
         self.renderer = Renderer()
         self.woken = room.db.woken
         self.pacing: Pacing | None = None
-        self.outbox = Outbox(room.db, room.ledger, room.cipher, Policy(), room.clock)
+        self.outbox = Outbox(room.db, room.ledger, room.cipher, Policy(), room.clock, room.places)
         self.outbox.happened = self.happened = asyncio.Event()
         self.leases = Leases(room.db, room.ledger, room.clock, Schedule([60, 300]), InDoubt())
 

@@ -84,9 +84,11 @@ async def test_cancelling_a_pre_check_takes_its_guide_along(api: Any) -> None:
 
 async def test_a_held_guide_can_be_cancelled_alone(api: Any) -> None:
     pre_check, guide = await api.publish(api.job())
+    await api.move(pre_check["id"], Status.SENDING)
     assert (await command(api, guide["id"], "cancel")).json()["reason"] == "withdrawn"
-    await api.send(pre_check["id"])
+    await api.move(pre_check["id"], Status.SENT)
     assert (await api.get(f"/v1/messages/{guide['id']}"))["status"] == "cancelled"
+    assert (await api.get(f"/v1/messages/{pre_check['id']}"))["status"] == "sent"
 
 
 @pytest.mark.parametrize("last", sorted(set(Status) - {Status.HELD, Status.SCHEDULED, Status.DEFERRED}))
