@@ -196,13 +196,10 @@ class _DataParser:
         return replace(job, data={"login_id": login_id} if login_id else {})
 
     def reminder(self, job: Job) -> Job:
-        deadline = self._reader.day("deadline", required=True)
-        if deadline is not None and deadline < tokyo_date(self._now):
-            self._reader.refuse("deadline", "past", "lies in the past")
         return replace(
             job,
             fiscal_year=self._reader.integer("fiscal_year", 1990, 2098, required=True),
-            deadline=deadline,
+            deadline=self._reader.day("deadline", required=True),
             scheme=self._reader.choice("scheme", Scheme, required=False),
         )
 

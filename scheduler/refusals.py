@@ -7,8 +7,9 @@ from datetime import datetime
 
 from core.errors import FieldError
 from core.jobs import Job
+from core.jst import tokyo_date
 from core.kinds import Kind, Scheme
-from core.problems import Problem
+from core.problems import Problem, field_problem
 from core.statuses import FINAL, Status
 from scheduler.ports import Timing
 from scheduler.reminders import ReminderRules
@@ -94,6 +95,8 @@ class Refusals:
         due_at = self._timing.first_due(Kind.REMINDER, at, job.institution.prefecture)
         if self._reminders.direct_step_key(job, due_at) in found.step_keys:
             raise _refused("already-reminded", "institution.code", "a reminder for the same step is on record")
+        if self._reminders.would_name_a_past_deadline(job, tokyo_date(due_at)):
+            raise Refused(field_problem([FieldError("data.deadline", "past", "is over when the reminder leaves")]))
 
     def _refuse_without_contact(self, job: Job, decided: Follow) -> None:
         if not decided.kinds or job.kind is Kind.CODE or job.institution is None:

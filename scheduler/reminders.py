@@ -107,11 +107,19 @@ class ReminderRules:
 
     def is_due_outside_period(self, job: Job) -> bool:
         """Whether a directly published reminder names a deadline that is no day of its period."""
-        institution, scheme = _of(job)
         assert job.deadline is not None
+        return not self._is_in_period(job, job.deadline)
+
+    def would_name_a_past_deadline(self, job: Job, leaves_on: date) -> bool:
+        """Whether a directly published reminder would leave after its deadline; outside its period none leaves."""
+        assert job.deadline is not None
+        return job.deadline < leaves_on and self._is_in_period(job, leaves_on)
+
+    def _is_in_period(self, job: Job, day: date) -> bool:
+        institution, scheme = _of(job)
         assert job.fiscal_year is not None
         period = self._season.period(scheme, institution.prefecture, job.fiscal_year)
-        return not period.start <= job.deadline <= period.end
+        return period.start <= day <= period.end
 
     def expiry_of(self, job: Job, now: datetime) -> datetime | None:
         """When a directly published reminder is too late; None where its period is over already."""

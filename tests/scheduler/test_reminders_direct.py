@@ -29,7 +29,15 @@ async def test_one_never_heard_of_counts_as_not_started(season: Any) -> None:
     assert row.expires_at.isoformat() == "2027-03-31T15:00:00+00:00"
 
 
-@pytest.mark.parametrize(("when", "deadline"), [("2027-01-04T10:00", "2027-03-31"), ("2027-04-01T10:00", "2027-04-01")])
+@pytest.mark.parametrize(
+    ("when", "deadline"),
+    [
+        ("2027-01-04T10:00", "2027-03-31"),
+        ("2027-01-04T10:00", "2027-01-03"),
+        ("2027-04-01T10:00", "2027-03-31"),
+        ("2027-04-01T10:00", "2027-04-01"),
+    ],
+)
 async def test_nothing_leaves_outside_the_period(season: Any, when: str, deadline: str) -> None:
     season.leap(when)
     assert (await season.publish("r-1", data={"fiscal_year": 2026, "deadline": deadline})).status == 202
@@ -47,11 +55,11 @@ async def test_the_period_is_that_of_the_prefecture(season: Any) -> None:
 
 
 async def test_a_deadline_that_is_over_is_refused_and_a_repetition_is_known(season: Any) -> None:
-    season.leap("2027-02-21T23:59")
+    season.leap("2027-02-19T16:59")  # a Friday
     data = {"fiscal_year": 2026, "deadline": "2027-02-21"}
     first = await season.publish("r-1", data=data)
     assert first.status == 202
-    season.leap("2027-02-22T00:00")
+    season.leap("2027-02-19T17:00")
     assert (await season.publish("r-1", data=data)).status == 200
     answer = await season.publish("r-2", "3510000002", data=data)
     assert refusal(answer) == (422, "invalid")
