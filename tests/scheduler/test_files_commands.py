@@ -203,10 +203,11 @@ def test_a_line_that_brings_out_a_fault_of_ours_does_not_stop_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "j.ndjson"
-    file.write_text(lines(issue("a", "A-1")))
+    file.write_text(lines(issue("a", "A-1"), issue("other", "A-2")))
     assert call(publishing.publish_jobs, file) == 0
     with closing(sqlite3.connect(tmp_path / "data" / "todoke.sqlite3")) as conn, conn:
-        conn.execute("UPDATE applications SET route = 'by-balloon'")  # nothing can be told of it any more
+        # Nothing can be told of their institution any more.
+        conn.execute("UPDATE applications SET route = 'by-balloon' WHERE id = 'A-2'")
     file.write_text(lines(issue("b", "A-1"), job(1)))
     assert call(publishing.publish_jobs, file) == 1
     told = capsys.readouterr()

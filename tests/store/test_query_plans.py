@@ -242,7 +242,7 @@ async def test_the_copies_of_a_mail_are_looked_for_among_those_of_its_institutio
 
 async def test_when_a_pre_check_became_sent_is_read_from_its_own_events(full: Any) -> None:
     async def run(conn: AsyncConnection) -> None:
-        (await conn.execute(READY, {"lane": 1, "now": NOW, "limit": 50})).all()
+        (await conn.execute(READY, {"lane": 1, "now": NOW, "today": "2026-12-01", "limit": 50})).all()
 
     found = await plan(full, run)
     assert "ix_events_message_id_id" in found, found

@@ -85,7 +85,8 @@ async def test_a_guide_leaves_on_the_business_day_after_the_settling(api: Any) -
         await conn.execute(update(messages).where(messages.c.id == guide).values(ready_at=api.clock.now()))
     wiring = api.wiring
     leave = LeavePolicy(wiring.timing, wiring.reminder_rules, wiring.settings.may_mail, wiring.has_contact)
-    assert await StoredOutbox(wiring.db, wiring.ledger, wiring.cipher, leave, wiring.clock).claim("s", 10) == []
+    outbox = StoredOutbox(wiring.db, wiring.ledger, wiring.cipher, leave, wiring.clock, wiring.spreading)
+    assert await outbox.claim("s", 10) == []
     assert (await api.get(f"/v1/messages/{guide}"))["due_at"] == "2026-11-27T09:00:00+09:00"
 
 
