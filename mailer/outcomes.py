@@ -14,7 +14,7 @@ from core.reports import BounceClass, Reason
 from core.retry import REPAIR_PAUSE, Schedule, Tries, after_trouble, doubt
 from core.statuses import Status
 from mailer.patience import own_wait
-from mailer.session import LOGIN_WANTED, of_the_order
+from mailer.session import LOGIN_WANTED
 from mailer.transport import Accepted, Lost, Outcome, Refused, enhanced_code
 
 MAX_DIAGNOSTIC = 1000
@@ -159,7 +159,7 @@ def _silence(outcome: Lost) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _refused(message: Message, outcome: Refused, rules: OutcomeRules, lease: str, now: datetime) -> Change:
     found = rules.classify(outcome.code, enhanced_code(outcome.text), outcome.text, outcome.stage)
-    of_the_session = outcome.code in LOGIN_WANTED or of_the_order(outcome)
+    of_the_session = outcome.code in LOGIN_WANTED
     reason = _session_reason(found) if of_the_session else found.reason
     values, detail = _answered(outcome, reason)
     if outcome.code < 500 or of_the_session or reason in DEFERRED_BY_MEANING:

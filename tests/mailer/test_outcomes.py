@@ -90,6 +90,8 @@ def test_2xx_after_the_dot_is_sent(kind: Kind) -> None:
         (550, "5.7.27 Sender address has null MX", "rejected", "soft"),
         (556, "5.1.10 Recipient address has null MX", "notaccept", "hard"),
         (521, "5.3.2 does not accept mail", None, None),
+        (503, "5.5.1 Bad sequence of commands", None, "soft"),
+        (504, "5.5.4 Command parameter not implemented", None, "soft"),
     ],
 )
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
@@ -106,13 +108,6 @@ def test_5xx_is_final(code: int, text: str, reason: str | None, bounce_class: st
     else:
         assert reason in (None, made.values["reason"])
         assert bounce_class in (None, made.values["bounce_class"])
-
-
-@pytest.mark.parametrize("stage", ["mail", "rcpt"])
-@pytest.mark.parametrize("code", [500, 502, 503, 504])
-def test_a_command_that_is_not_taken_as_one_is_no_refusal_of_a_mail(code: int, stage: Any) -> None:
-    made = change(Refused(code, "5.5.1 Bad sequence of commands", stage))
-    assert (made.target, made.event) == (Status.DEFERRED, "deferred")
 
 
 @pytest.mark.parametrize(
