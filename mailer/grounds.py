@@ -45,11 +45,12 @@ _OF_OUR_STANDING = frozenset(
         Reason.REJECTED,
         Reason.REQUIREPTR,
         Reason.SECURITYERROR,
-        Reason.SYSTEMERROR,
     }
 )
-_UNTOLD = frozenset({Reason.ONHOLD, Reason.UNDEFINED})
-"""Words that nobody knows: at RCPT they may be of a mailbox."""
+_UNTOLD = frozenset({Reason.ONHOLD, Reason.SYSTEMERROR, Reason.UNDEFINED})
+"""Words that nobody knows, or a code alone: at RCPT they may be of a mailbox."""
+_NOT_LOCAL = 551
+"""RFC 5321 section 3.4: that the user is elsewhere."""
 _OF_ONE_MAILBOX = ("4.1.", "4.2.", "5.2.")
 _NAMES_US = re.compile(
     r"""
@@ -70,7 +71,7 @@ def ground_of(outcome: Refused | Lost, classify: ReplyClassifier) -> Ground | No
     if isinstance(outcome, Lost):
         return None if outcome.in_doubt else Ground.FOR_NOW
     found = classify(outcome.code, enhanced_code(outcome.text), outcome.text, outcome.stage)
-    if found.reason in _OF_A_RECIPIENT or PASSED_ON.search(outcome.text) is not None:
+    if found.reason in _OF_A_RECIPIENT or outcome.code == _NOT_LOCAL or PASSED_ON.search(outcome.text) is not None:
         return None
     if outcome.code < 500 or outcome.code in LOGIN_WANTED or found.reason in DEFERRED_BY_MEANING:
         return None if _asks_for_patience_with_one(outcome) else Ground.FOR_NOW
