@@ -140,6 +140,30 @@ async def test_notices_what_began_while_it_waited_for_reports() -> None:
     assert len(patient.read) == 1
 
 
+async def test_notices_what_began_while_it_asked_what_is_due_next() -> None:
+    class Begun(FakePatient):
+        """The first mail falls due, and is being sent, just when somebody asks for what is due next."""
+
+        ended_at: datetime | None = None
+
+        def _work(self, now: datetime) -> None:
+            super()._work(now)
+            if self.done and self.ended_at is None:
+                self.ended_at = now
+
+        async def next_due(self) -> datetime | None:
+            if self.wakes or self.done:
+                return await super().next_due()
+            self.seconds += (START + HOUR - self.clock.now()).total_seconds() / SPEED
+            return self.due[1]
+
+    patient = Begun([START + HOUR, START + 30 * HOUR])
+    await lapse(patient).run_until(START + 48 * HOUR)
+    assert patient.done == [START + HOUR, START + 30 * HOUR]
+    assert patient.ended_at is not None
+    assert patient.ended_at < START + 2 * HOUR
+
+
 async def test_says_so_when_nothing_gets_done() -> None:
     class Stuck(FakePatient):
         def _work(self, now: datetime) -> None:

@@ -73,6 +73,8 @@ class Timelapse:
         while True:
             await self.quiet()
             due = await self._patient.next_due()
+            if (await self._pulse()).waiting:
+                continue  # fallen due since: what is being sent has no due time that could be leapt to
             if due is None or due > moment:
                 break
             self._leap(due)
