@@ -41,7 +41,8 @@ def told(messages: Iterable[MessageFacts], kind: Kind) -> Told | None:
         return None
     if kind is Kind.REMINDER and (last := _last_sent(mails)) is not None:
         return Told(last)
-    lines = {mail.id: _line(mail, {one.id: one for one in mails}) for mail in mails}
+    by_id = {mail.id: mail for mail in mails}
+    lines = {mail.id: _line(mail, by_id) for mail in mails}
     return _of_copies(mails if kind in _ONE_AN_APPLICATION else _newest_with_copies(mails, lines), lines)
 
 
@@ -61,7 +62,7 @@ def weight(status: Status) -> int:
 
 def _last_sent(mails: Sequence[MessageFacts]) -> MessageFacts | None:
     sent = [(mail.sent_at, mail) for mail in mails if mail.status is Status.SENT and mail.sent_at is not None]
-    return max(sent, key=itemgetter(0))[1] if sent else None
+    return max(sent, key=itemgetter(0), default=(None, None))[1]
 
 
 _Lines: TypeAlias = Mapping[str, Sequence[MessageFacts]]

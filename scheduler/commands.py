@@ -28,15 +28,14 @@ from helpdesk.vocabulary import Symptom
 from scheduler import present
 from scheduler.planning import lane
 from scheduler.ports import Timing
-from store import address_changes, suppressions
-from store.candidates import suppresses
+from store import address_changes
 from store.doubts import handed_over
 from store.engine import Database
 from store.ledger import Ledger
 from store.people import AuditEntry, Principal, write_audit
 from store.reading import AnyRow, AnySelect, JobRecord, Sight, job_record, visible_messages
 from store.reading_lists import visible_suppressions
-from store.resends import Resent, lock_family, resent
+from store.resends import Resent, lock_family, resent, stopping
 from store.tables import events, messages
 from store.tables import suppressions as suppression_table
 
@@ -227,7 +226,7 @@ class Commands:
 
     async def _copy(self, conn: AsyncConnection, first: AnyRow, now: datetime) -> dict[str, Any]:
         kind, message_id = Kind(first.kind), self._ids()
-        blocked = await _blocked(conn, first)
+        blocked = await stopping(conn, first) is not None
         due_at = None if blocked else self._timing.first_due(kind, now, first.prefecture)
         copied = {name: getattr(first, name) for name in _COPIED}
         return copied | {
@@ -303,14 +302,6 @@ def _not_released(before: AnyRow | None) -> Problem:
         return Problem("not-found")
     told = {"institution_code": before.institution_code}
     return Problem("already-released", present.already_released(before), extra=told)
-
-
-async def _blocked(conn: AsyncConnection, first: AnyRow) -> bool:
-    if first.institution_code is None:
-        return False
-    pair = (first.email_key, first.institution_code)
-    scopes = (await suppressions.active(conn, [pair])).get(pair, frozenset())
-    return suppresses(Kind(first.kind), scopes)
 
 
 def _told(why: str | None) -> dict[str, str]:
