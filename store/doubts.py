@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.statuses import Status
@@ -39,7 +39,8 @@ async def handed_over(conn: AsyncConnection, message_ids: Collection[str]) -> Ma
 def became_sent(message_id: ColumnElement[str], sent_at: ColumnElement[datetime]) -> ColumnElement[datetime]:
     """When a message came to be `sent`: later than its `sent_at` where it was in doubt until somebody settled that.
 
-    The day of a pre-check's gate is the day of this moment (contract section 1).
+    The day of a pre-check's gate is the day of this moment (contract section 1). Where `sent_at` is null, so is it: a
+    claim asks this of every mail, and few of them have a pre-check.
     """
     told = select(func.min(events.c.at)).where(events.c.message_id == message_id, events.c.status == Status.SENT)
-    return func.coalesce(told.scalar_subquery(), sent_at)
+    return case((sent_at.is_not(None), func.coalesce(told.scalar_subquery(), sent_at)))
