@@ -98,7 +98,7 @@ async def test_a_mail_behind_one_that_is_not_answered_takes_another_connection(
     async def all_but_one_are_sent() -> bool:
         return (await office.count()).get("sent") == 11
 
-    async with office.open(office.sender(connections=2, patience=0.01, stop_grace=0.05)):
+    async with office.open(office.sender(connections=4, patience=0.3, stop_grace=0.05)):
         await office.until_true(all_but_one_are_sent)
     assert Counter(relay.taken) == Counter(wanted[1:])
     assert (await room.row(wanted[0])).status == "in-doubt"
