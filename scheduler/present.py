@@ -12,6 +12,7 @@ from core.era import moment_text
 from core.statuses import Status
 from store.address_changes import ChangeState
 from store.reading import AnyRow
+from store.reading_story import came_to_stand
 from store.reading_views import is_settled
 from store.resends import Resent
 from store.tables import events, messages
@@ -29,12 +30,8 @@ async def message_stands(conn: AsyncConnection, message_id: str, now: datetime) 
 
 async def _came_there(conn: AsyncConnection, message_id: str) -> AnyRow | None:
     """The event with which it came to its present status."""
-    query = select(events.c.at, events.c.status, events.c.detail).where(events.c.message_id == message_id)
-    came: AnyRow | None = None
-    for event in (await conn.execute(query.order_by(events.c.id))).all():
-        if came is None or event.status != came.status:
-            came = event
-    return came
+    query = select(events).where(events.c.message_id == message_id).order_by(events.c.id)
+    return came_to_stand((await conn.execute(query)).all()).get(message_id)
 
 
 def already_resent(found: Resent) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.kinds import Kind
 from store.reading import MESSAGE_COLUMNS, AnyRow, Sight
+from store.reading_story import came_to_stand
 from store.suppressions import stopped
 from store.tables import applications, events, institutions, messages, reporting
 
@@ -73,20 +74,14 @@ async def _messages(conn: AsyncConnection, code: str, sight: Sight) -> Sequence[
 async def _told_by_events(
     conn: AsyncConnection, code: str, mails: Sequence[AnyRow]
 ) -> tuple[Mapping[str, datetime], Mapping[str, str]]:
-    """`status_at` and `last_answer` of a record; an event that changes no status moves nothing."""
+    """`status_at` and `last_answer` of a record."""
     query = (
         select(events.c.message_id, events.c.at, events.c.status, events.c.type, events.c.detail)
         .join(messages, messages.c.id == events.c.message_id)
         .where(messages.c.institution_code == code)
         .order_by(events.c.id)
     )
-    status: dict[str, str] = {}
-    since = {mail.id: mail.created_at for mail in mails}
-    answers: dict[str, str] = {}
-    for row in (await conn.execute(query)).all():
-        if row.type == _TRIES_RAN_OUT and "reason" in row.detail:
-            answers[row.message_id] = row.detail["reason"]
-        if status.get(row.message_id) != row.status:
-            status[row.message_id] = row.status
-            since[row.message_id] = row.at
-    return since, answers
+    rows = (await conn.execute(query)).all()
+    since = {mail.id: mail.created_at for mail in mails} | {key: row.at for key, row in came_to_stand(rows).items()}
+    ran_out = [row for row in rows if row.type == _TRIES_RAN_OUT and "reason" in row.detail]
+    return since, {row.message_id: row.detail["reason"] for row in ran_out}

@@ -37,6 +37,19 @@ async def institution_events(conn: AsyncConnection, code: str, sight: Sight) -> 
     return found
 
 
+def came_to_stand(rows: Iterable[AnyRow]) -> Mapping[str, AnyRow]:
+    """By message id, the event with which each came to its present status; one that changes no status moves nothing.
+
+    `rows` are events in their order.
+    """
+    came: dict[str, AnyRow] = {}
+    for row in rows:
+        before = came.get(row.message_id)
+        if before is None or before.status != row.status:
+            came[row.message_id] = row
+    return came
+
+
 async def newest_event(conn: AsyncConnection, code: str, sight: Sight) -> int:
     """The id of the last thing that happened to an institution's messages; 0 where nothing has."""
     query = (

@@ -2,12 +2,13 @@
 
 One ordered table of what is searched in lower case, a line break counting as a blank. What follows such a
 sentence, on its line or the lines below, are addresses, each with what was answered for it. Where a mail holds
-several, the first of the table that is followed by an address decides: the plain ones stand last.
+several, the first of the table that is followed by an address decides: the plain ones stand last. Those behind `~`
+are neutral: they say what a mail is about, and not of themselves that it failed.
 """
 
 from __future__ import annotations
 
-OPENINGS: tuple[str, ...] = (
+_TABLE = (
     # qmail and its many relatives (Yahoo!, GoDaddy, Sina, Verizon, James), Courier
     "wasn't able to deliver your message to the following address",
     "was not able to deliver your message to the following address",
@@ -31,12 +32,12 @@ OPENINGS: tuple[str, ...] = (
     "had permanent delivery errors",
     "had transient non-fatal errors",
     "had transient delivery errors",
-    "have delivery notifications",
+    "~ have delivery notifications",
     "had delivery problems",
     "had delivery errors",
     "had fatal errors",
-    "the following addresses had",
-    "the following address had",
+    "~ the following addresses had",
+    "~ the following address had",
     "failed addresses follow",
     # Postfix
     "                   the mail system",
@@ -53,7 +54,7 @@ OPENINGS: tuple[str, ...] = (
     "delivery failed for the following",
     "delivery failed to the following",
     "delivery failure to the following",
-    "delivery to these recipients",
+    "~ delivery to these recipients",
     "did not reach the following recipient",
     "did not reach some or all of the intended recipients",
     "the following recipient(s) could not be reached",
@@ -98,18 +99,18 @@ OPENINGS: tuple[str, ...] = (
     "failed to deliver the message to",
     "failed to deliver your message to",
     "failed to deliver to",
-    "the following list of recipients",
+    "~ the following list of recipients",
     "list of failed recipients",
     "each of the following recipients was rejected",
-    "attempting to deliver your message to",
+    "~ attempting to deliver your message to",
     # One address inside the sentence
     "there was an error delivering your mail to",
     "an error occurred while trying to deliver the mail to the following recipients",
     "an email that you attempted to send to the following address could not be delivered",
-    "addressed to email address",
+    "~ addressed to email address",
     "you are not a member of this mailing list",
     "rejected recipient",
-    "originally addressed to",
+    "~ originally addressed to",
     "could not send message to",
     "could not deliver message to",
     "could not deliver mail to",
@@ -120,13 +121,13 @@ OPENINGS: tuple[str, ...] = (
     "your email could not be delivered to",
     "could not be delivered to",
     "could not be transmitted to",
-    "the following message to",
-    "your message to",
-    "your mail to",
-    "your email to",
-    "your e-mail to",
-    "the message to",
-    "message to the following address",
+    "~ the following message to",
+    "~ your message to",
+    "~ your mail to",
+    "~ your email to",
+    "~ your e-mail to",
+    "~ the message to",
+    "~ message to the following address",
     "the address to which your message was addressed,",
     "failure reasons",
     "did not reach",
@@ -135,18 +136,18 @@ OPENINGS: tuple[str, ...] = (
     "以下のメールアドレスへの送信に失敗しました",
     "以下のアドレスへの送信に失敗しました",
     "以下の宛先への送信に失敗しました",
-    "以下の宛先へのメール",
-    "以下の宛先にメールを",
-    "以下の宛先に",
-    "以下のアドレスに",
-    "次の宛先に",
-    "次のアドレスに",
+    "~ 以下の宛先へのメール",
+    "~ 以下の宛先にメールを",
+    "~ 以下の宛先に",
+    "~ 以下のアドレスに",
+    "~ 次の宛先に",
+    "~ 次のアドレスに",
     "次の受信者または配布リストへの配信に失敗しました",
     "次の受信者またはグループへの配信に失敗しました",
-    "次の受信者",
-    "下記の宛先",
-    "下記のアドレス",
-    "下記のメールアドレス",
+    "~ 次の受信者",
+    "~ 下記の宛先",
+    "~ 下記のアドレス",
+    "~ 下記のメールアドレス",
     "宛先に送信できません",
     "にメールを送信できませんでした",
     "配信できませんでした",
@@ -171,33 +172,7 @@ OPENINGS: tuple[str, ...] = (
     "无法投递",
 )
 
-NEUTRAL = frozenset(
-    {
-        "delivery to these recipients",
-        "the following addresses had",
-        "the following address had",
-        "have delivery notifications",
-        "the following list of recipients",
-        "attempting to deliver your message to",
-        "addressed to email address",
-        "originally addressed to",
-        "the following message to",
-        "your message to",
-        "your mail to",
-        "your email to",
-        "your e-mail to",
-        "the message to",
-        "message to the following address",
-        "以下の宛先へのメール",
-        "以下の宛先にメールを",
-        "以下の宛先に",
-        "以下のアドレスに",
-        "次の宛先に",
-        "次のアドレスに",
-        "次の受信者",
-        "下記の宛先",
-        "下記のアドレス",
-        "下記のメールアドレス",
-    },
-)
-"""Openings that say what a mail is about, and not of themselves that it failed."""
+_MARK = "~ "
+
+OPENINGS = tuple(sentence.removeprefix(_MARK) for sentence in _TABLE)
+NEUTRAL = frozenset(sentence.removeprefix(_MARK) for sentence in _TABLE if sentence.startswith(_MARK))
