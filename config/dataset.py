@@ -22,6 +22,11 @@ FILES = (prefectures.FILE, periods.FILE, closures.FILE, reminders.FILE, spreadin
 TEMPLATES = "templates"
 """The folder beside these files that holds texts of mails."""
 
+PROCEDURES = "procedures"
+"""The folder beside these files that holds what the helpdesk tells callers."""
+
+_FOLDERS = (TEMPLATES, PROCEDURES)
+
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
@@ -65,7 +70,7 @@ def strangers(config_dir: Path | None, used: Collection[Path]) -> list[str]:
 def _is_known(entry: Path, used: Collection[Path]) -> bool:
     """Also what is hidden, or there for people to read."""
     name = entry.name
-    return name == TEMPLATES or entry.suffix == ".toml" or name.startswith((".", "README")) or _is_used(entry, used)
+    return name in _FOLDERS or entry.suffix == ".toml" or name.startswith((".", "README")) or _is_used(entry, used)
 
 
 def _is_used(entry: Path, used: Collection[Path]) -> bool:
@@ -73,7 +78,7 @@ def _is_used(entry: Path, used: Collection[Path]) -> bool:
 
 
 def _hint(name: str) -> str:
-    near = get_close_matches(name, (TEMPLATES, *FILES), n=1)
+    near = get_close_matches(name, (*_FOLDERS, *FILES), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -27,7 +28,6 @@ from helpdesk.wording import (
 )
 
 _PREFECTURE_CODES = frozenset(f"{number:02}" for number in range(1, 48))
-_NOT_TEXTS = frozenset({"README.md", PREFECTURES})
 
 _STEPS_ALONE = (COMMON, *(f"{name}.toml" for name in INCLUDED))
 _WORDS = ("version", "title", "who")
@@ -44,37 +44,61 @@ def load_texts(folder: Path | None = None) -> Texts:
 
 
 def check(folder: Path | None = None, *, built_in: Path = BUILT_IN) -> list[str]:
-    """Every fault of the texts, one line each: the file, the place in it, what to do."""
+    """Every fault of the texts, one line each: the file, the place in it, what to do.
+
+    What stands in `folder` where texts are looked for and cannot be read is never passed over: the built-in words, or
+    the nation's, would be told in its stead.
+    """
     problems = list(_check_root(built_in))
     problems += [f"{name}: is missing" for name in text_files() if not (built_in / name).is_file()]
-    if folder is not None:
-        problems += _check_root(folder)
-        problems += chain.from_iterable(_check_prefecture(home) for home in _entries(folder / PREFECTURES))
-    return problems
+    if folder is None:
+        return problems
+    if not _is_readable_folder(folder):
+        return [*problems, f"{folder}: {_why_not(folder, 'folder')}"]
+    homes = folder / PREFECTURES
+    problems += _check_root(folder, allowed=PREFECTURES)
+    if os.path.lexists(homes) and not _is_readable_folder(homes):
+        return [*problems, f"{PREFECTURES}: {_why_not(homes, 'folder')}"]
+    return [*problems, *chain.from_iterable(_check_prefecture(home) for home in _entries(homes))]
 
 
 def _check_prefecture(home: Path) -> Iterator[str]:
+    place = f"{PREFECTURES}/{home.name}"
     if home.name not in _PREFECTURE_CODES:
-        yield f"{PREFECTURES}/{home.name}: is no prefecture; they are 01 to 47"
-        return
-    yield from (f"{PREFECTURES}/{home.name}/{problem}" for problem in _check_root(home))
+        yield f"{place}: is no prefecture; they are 01 to 47"
+    elif not _is_readable_folder(home):
+        yield f"{place}: {_why_not(home, 'folder')}"
+    else:
+        yield from (f"{place}/{problem}" for problem in _check_root(home))
 
 
-def _check_root(root: Path) -> Iterator[str]:
+def _check_root(root: Path, allowed: str = "") -> Iterator[str]:
     for path in _entries(root):
         if path.name in text_files():
             yield from (f"{path.name}: {problem}" for problem in _check_file(path))
-        elif path.name not in _NOT_TEXTS:
+        elif path.name != allowed and not path.name.startswith("README"):
             yield f"{path.name}: is not a file that the helpdesk uses; its files are named after the procedures"
 
 
 def _entries(folder: Path) -> list[Path]:
+    """What a folder holds, in order, without hidden files; nothing where there is no folder."""
     return sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
+
+
+def _is_readable_folder(path: Path) -> bool:
+    return path.is_dir() and os.access(path, os.R_OK | os.X_OK)
+
+
+def _why_not(path: Path, wanted: str) -> str:
+    return f"is not a {wanted} that can be read" if path.exists() else "is a link that leads nowhere"
 
 
 def _check_file(path: Path) -> Iterator[str]:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError:
+        yield _why_not(path, "file")
+        return
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         yield f"is not TOML in UTF-8: {error}"
         return
@@ -102,6 +126,8 @@ def _check_keys(raw: Mapping[str, Any], words: Sequence[str], lists: Sequence[st
         elif key in words:
             if not (isinstance(value, str) and value.strip()):
                 yield f"{key} must be a text that says something"
+            elif "{" in value or "}" in value:
+                yield f"{key} has a brace; facts are put into {' and '.join(lists)} alone"
         elif key not in lists:
             yield f"{key} is not known; allowed are {', '.join((*words, *lists))}"
 

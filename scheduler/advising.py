@@ -91,7 +91,7 @@ class Advisor:
         db: Database,
         prefectures: PrefectureBook,
         clock: Clock,
-        texts: Texts | None = None,
+        texts: Texts,
     ) -> None:
         self._db = db
         self._prefectures = prefectures

@@ -52,13 +52,22 @@ def signing_key(settings: Settings) -> SigningKey | None:
 
 
 def templates_folder(settings: Settings) -> Path | None:
-    """The folder `templates` of the configuration folder, whose files go before the built-in ones.
-
-    None where there is none; one that cannot be read is left to those who read it, to be refused.
-    """
+    """The mails in the configuration folder, whose files go before the built-in ones; None where there is no folder."""
     from config.dataset import TEMPLATES
 
-    folder = settings.config_dir / TEMPLATES if settings.config_dir else None
+    return _folder_of_words(settings, TEMPLATES)
+
+
+def procedures_folder(settings: Settings) -> Path | None:
+    """The same of what the helpdesk tells callers."""
+    from config.dataset import PROCEDURES
+
+    return _folder_of_words(settings, PROCEDURES)
+
+
+def _folder_of_words(settings: Settings, name: str) -> Path | None:
+    """One that is there and cannot be read is left to those who read it, to be refused."""
+    folder = settings.config_dir / name if settings.config_dir else None
     return folder if folder is not None and os.path.lexists(folder) else None
 
 

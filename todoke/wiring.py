@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.clock import Anchor, Clock, SimulatedClock, SystemClock
 from core.kinds import Kind
-from todoke.adapting import templates_folder
+from todoke.adapting import procedures_folder, templates_folder
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from core.ids import IdSource
     from core.return_path import ReturnPaths
+    from helpdesk.wording import Texts
     from mailer.outcomes import OutcomeRules
     from mailer.sender import Sender
     from scheduler.address_changes import AddressChanges
@@ -78,6 +79,7 @@ class Wiring:
             importlib.import_module(module)
         self.timing.settles_at(datetime.now(UTC))
         self.catalog.sample(Kind.GUIDE)
+        _ = self.texts
 
     async def close(self) -> None:
         """Give the database back."""
@@ -257,7 +259,15 @@ class Wiring:
         """The helpdesk's answers."""
         from scheduler.advising import Advisor, ConfiguredPrefectures
 
-        return Advisor(self.db, ConfiguredPrefectures(self.data.prefectures, self.reminder_rules), self.clock)
+        prefectures = ConfiguredPrefectures(self.data.prefectures, self.reminder_rules)
+        return Advisor(self.db, prefectures, self.clock, self.texts)
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The words of the helpdesk's answers."""
+        from helpdesk.lint import load_texts
+
+        return load_texts(procedures_folder(self.settings))
 
     @cached_property
     def people(self) -> People:

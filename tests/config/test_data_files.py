@@ -176,13 +176,14 @@ def test_a_link_that_leads_nowhere_is_not_passed_over(tmp_path: Path, name: str)
 
 
 def test_what_has_no_effect_beside_the_data_files_is_told(tmp_path: Path) -> None:
-    for name in ("template", "templates", "certs", "data", ".git"):
+    for name in ("template", "templates", "procedure", "procedures", "certs", "data", ".git"):
         (tmp_path / name).mkdir()
     for name in ("notes.txt", "README.md", "prefectures.toml.bak", "closures.toml", "certs/relay.pem"):
         (tmp_path / name).touch()
     assert strangers(tmp_path, [tmp_path / "certs" / "relay.pem", tmp_path / "data"]) == [
         f"{tmp_path}/notes.txt has no effect",
         f"{tmp_path}/prefectures.toml.bak has no effect; did you mean prefectures.toml?",
+        f"{tmp_path}/procedure has no effect; did you mean procedures?",
         f"{tmp_path}/template has no effect; did you mean templates?",
     ]
     assert strangers(tmp_path, [tmp_path]) == []

@@ -203,6 +203,7 @@ def spoil(texts, name, old, new):
         ("wait.toml", 'title = "', 'titel = "', "wait.toml: titel is not known"),
         ("wait.toml", 'desk = "prefecture"', 'desk = "ministry"', "wait.toml: desk must be"),
         ("wait.toml", 'desk = "prefecture"', "desk = []", "wait.toml: desk must be"),
+        ("wait.toml", 'who = "報告機関"', 'who = "{contact}"', "wait.toml: who has a brace"),
         ("wait.toml", 'who = "報告機関"', 'who = " "', "wait.toml: who must be a text that says something"),
         ("wait.toml", "urls = []", 'urls = "x"', "wait.toml: urls must be a list"),
         ("wait.toml", "urls = []", "urls = [ 1 ]", "wait.toml: urls no. 1: must be a text"),
@@ -294,6 +295,37 @@ def test_texts_with_faults_are_refused_with_all_of_them(tmp_path):
     assert "wait.toml: x is not known" in message
     assert "prefectures/48: is no prefecture" in message
     assert "prefectures/35/nonsense.toml: is not a file" in message
+
+
+def test_notes_for_people_may_lie_in_an_editors_folder(tmp_path):
+    (tmp_path / "prefectures" / "35").mkdir(parents=True)
+    for name in ("README", "README.ja.md", ".gitignore", "prefectures/35/README.md"):
+        (tmp_path / name).touch()
+    assert check(tmp_path) == []
+
+
+@pytest.mark.parametrize("place", ["wait.toml", "prefectures", "prefectures/35", "prefectures/35/wait.toml"])
+def test_what_cannot_be_read_is_never_passed_over(tmp_path, place):
+    path = tmp_path / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(tmp_path / "gone")
+    assert check(tmp_path) == [f"{place}: is a link that leads nowhere"]
+    path.unlink()
+    kind = "file" if place.endswith(".toml") else "folder"
+    path.mkdir() if kind == "file" else path.touch()
+    assert check(tmp_path) == [f"{place}: is not a {kind} that can be read"]
+
+
+def test_a_folder_of_texts_that_is_none_is_refused(tmp_path):
+    (tmp_path / "procedures").touch()
+    with pytest.raises(ConfigurationError, match=r"procedures: is not a folder that can be read"):
+        load_texts(tmp_path / "procedures")
+
+
+def test_a_prefecture_has_no_prefectures_of_its_own(tmp_path):
+    (tmp_path / "prefectures" / "35" / "prefectures").mkdir(parents=True)
+    [problem] = check(tmp_path)
+    assert problem.startswith("prefectures/35/prefectures: is not a file that the helpdesk uses")
 
 
 def test_a_condition_gives_what_it_promises(world):

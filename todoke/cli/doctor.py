@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from config.settings import Environment, load_settings
 from core.errors import TodokeError
 from core.jst import tokyo_date
-from todoke.adapting import relay_settings, signing_key, unused_files
+from todoke.adapting import procedures_folder, relay_settings, signing_key, unused_files
 from todoke.cli.output import print_json, print_table
 from todoke.cli.running import refused, run
 from todoke.wiring import Wiring
@@ -185,13 +185,14 @@ async def _templates(wiring: Wiring) -> str:
     return f"edition {wiring.catalog.version}"
 
 
-async def _procedures(_wiring: Wiring) -> str:
+async def _procedures(wiring: Wiring) -> str:
     from helpdesk.lint import check
 
-    problems = check()
+    folder = procedures_folder(wiring.settings)
+    problems = check(folder)
     if problems:
         raise Failed("; ".join(problems))
-    return "in order"
+    return "in order" if folder is None else f"in order, with those in {folder}"
 
 
 async def _contacts(wiring: Wiring) -> str:
