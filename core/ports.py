@@ -61,7 +61,7 @@ class Postpone:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Never: it ends as `status` for this reason."""
+    """Never: it ends as `status` for this reason; None leaves the one that its last try was answered."""
 
     status: Status
     reason: str | None

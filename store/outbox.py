@@ -290,7 +290,8 @@ def _change(row: Ready, decision: Postpone | Hold | Leave | Drop | Respread, now
             detail = {"why": why, "needs_person": True}
             return Change(row.id, None, "tries-ended", now, detail, {"ready_at": None, "secret": None}, sources=sources)
         case Drop(target, reason):
-            return Change(row.id, target, target.value, now, {"reason": reason}, {"reason": reason}, sources=sources)
+            told = {} if reason is None else {"reason": reason}
+            return Change(row.id, target, target.value, now, {"reason": reason}, told, sources=sources)
         case _:
             assert_never(decision)
 

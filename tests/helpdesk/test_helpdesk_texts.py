@@ -357,3 +357,13 @@ def test_editors_find_every_condition_and_placeholder_explained():
     kinds += r"|address_changed)_(email|label|on|sent_on|due_on|again_email|again_label|again_due_on)"
     single = {name for name in PLACEHOLDERS if not re.fullmatch(kinds, name)}
     assert {name for name in single if f"`{{{name}}}`" not in readme} == set()
+
+
+def test_editors_are_told_the_condition_that_a_placeholder_needs():
+    readme = (BUILT_IN / "README.md").read_text(encoding="utf-8")
+    rows = [row.strip("|").split("|") for row in readme.split("## 差し込み")[1].splitlines() if row.startswith("|")]
+    assert {len(row) for row in rows} == {3}
+    told = {name: row[2] for row in rows for name in re.findall(r"`\{([a-z_]+)\}`", row[0])}
+    assert {name for name, needs in told.items() if PLACEHOLDERS[name].given_by and not needs.strip()} == set()
+    named = {name: set(re.findall(r"`([a-z-]+)`", needs)) for name, needs in told.items()}
+    assert {name for name, needs in named.items() if not needs <= PLACEHOLDERS[name].given_by} == set()

@@ -33,6 +33,12 @@ async def test_what_was_not_sent_in_time_expires(room: Any, chores: StoredChores
         assert await room.told(message) == ["expired"]
 
 
+async def test_what_expires_keeps_why_its_last_try_failed(room: Any, chores: StoredChores) -> None:
+    message = await room.add(Kind.REMINDER, Status.DEFERRED, expires_at=NOW, reason="mailboxfull")
+    assert await chores.expire_due(NOW) == 1
+    assert (await room.row(message)).reason == "mailboxfull"
+
+
 async def test_what_is_on_its_way_or_over_does_not_expire(room: Any, chores: StoredChores) -> None:
     others = [status for status in Status if status not in (Status.HELD, Status.SCHEDULED, Status.DEFERRED)]
     messages = {await room.add(Kind.CODE, status, expires_at=PAST): status for status in others}

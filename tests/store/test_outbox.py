@@ -211,6 +211,15 @@ class TestWhatThePolicySays:
         assert (row.status, row.reason) == (Status.CANCELLED, "already-reported")
         assert await room.told(message) == ["cancelled"]
 
+    async def test_drop_without_a_reason_keeps_that_of_the_last_try(
+        self, room: Any, outbox: StoredOutbox, policy: Policy
+    ) -> None:
+        policy.rule = lambda candidate, now: Drop(Status.EXPIRED, None)
+        message = await room.add(Kind.REMINDER, Status.DEFERRED, reason="mailboxfull", data=REMINDER)
+        assert await outbox.claim("s", 10) == []
+        row = await room.row(message)
+        assert (row.status, row.reason) == (Status.EXPIRED, "mailboxfull")
+
     async def test_leave(self, room: Any, outbox: StoredOutbox, policy: Policy) -> None:
         policy.rule = lambda candidate, now: Leave("expired")
         message = await room.add(Kind.GUIDE, Status.IN_DOUBT, ready_at=NOW)
