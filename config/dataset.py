@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -41,14 +41,15 @@ class DataSet:
     hours: HoursOfKinds
 
 
-def load_data(config_dir: Path | None, symptoms: Collection[str]) -> DataSet:
-    """Everything from the shipped files and those in `config_dir`. `symptoms` are those that desks may answer.
+def load_data(config_dir: Path | None, symptoms: Collection[str], fixed: Mapping[str, str] | None = None) -> DataSet:
+    """Everything from the shipped files and those in `config_dir`.
 
+    `symptoms` are those that desks may answer; of the `fixed` ones among them nobody chooses the desk, for the reason.
     Raises ConfigurationError, also for a .toml file in `config_dir` that is none of ours: it would have no effect.
     """
     _refuse_strangers(config_dir)
     return DataSet(
-        prefectures.load_prefectures(config_dir, symptoms),
+        prefectures.load_prefectures(config_dir, symptoms, fixed),
         periods.load_periods(config_dir),
         closures.load_closures(config_dir),
         reminders.load_reminder_policy(config_dir),

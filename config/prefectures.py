@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +20,8 @@ PrefectureCode = Annotated[str, StringConstraints(pattern=r"^(0[1-9]|[1-3][0-9]|
 """JIS X 0401: "01" to "47"."""
 
 Desk = Literal["prefecture", "secretariat"]
+
+_Year = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _Weeks = Annotated[int, Field(ge=0, le=52)]
@@ -51,7 +53,7 @@ class _Usage:
     issue_weeks: _Span
     trouble_weeks: Annotated[int, Field(ge=1, le=52)]
     address_change_weeks: _Span
-    desks: Mapping[str, Desk] = field(default_factory=dict)
+    desks: Mapping[str, Desk] = field(default_factory=dict)  # by symptom
     paper_accepted: bool | None = None
     notice: _Text | None = None
 
@@ -62,13 +64,34 @@ class _Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Season:
+    """What is so in one fiscal year alone."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    desks: Mapping[str, Desk] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prefecture(_Usage):
-    """One prefecture."""
+    """One prefecture. `years` are fiscal years, by the western year in which they begin."""
 
     code: str
     name: _Text
     contact: _Contact | None = None
     insurance_prefix: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}$")] | None = None
+    years: Mapping[_Year, _Season] = field(default_factory=dict)
+
+    def desks_in(self, fiscal_year: int) -> Mapping[str, Desk]:
+        """Who answers which symptom in a fiscal year: what is said of the year goes before what is said of all."""
+        season = self.years.get(str(fiscal_year))
+        return self.desks if season is None else {**self.desks, **season.desks}
+
+    def named_symptoms(self) -> Iterator[tuple[str, str]]:
+        """Each symptom that has a desk, and where that is said: `desks`, `years.2026.desks`."""
+        yield from ((symptom, "desks") for symptom in self.desks)
+        for year, season in self.years.items():
+            yield from ((symptom, f"years.{year}.desks") for symptom in season.desks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +126,13 @@ def _weeks_text(weeks: tuple[int, int]) -> str:
     return f"{longest}週間" if shortest == longest else f"{shortest}～{longest}週間"
 
 
-def load_prefectures(config_dir: Path | None, symptoms: Collection[str]) -> Prefectures:
-    """The prefectures. `symptoms` are the names that `desks` may use. Raises ConfigurationError."""
+def load_prefectures(
+    config_dir: Path | None, symptoms: Collection[str], fixed: Mapping[str, str] | None = None
+) -> Prefectures:
+    """The prefectures. `symptoms` are the names that `desks` may use, but for those that are `fixed`, with the reason.
+
+    Raises ConfigurationError.
+    """
     table = load_table(FILE, config_dir)
     default = table.pop("default", None)
     shaped(FILE, config_dir, _Usage, default, "default")
@@ -112,7 +140,8 @@ def load_prefectures(config_dir: Path | None, symptoms: Collection[str]) -> Pref
         places = sorted(table["prefectures"].items())
         table["prefectures"] = {code: _whole(code, place, default) for code, place in places}
     found = shaped(FILE, config_dir, Prefectures, table)
-    _check_symptoms(found, symptoms, file_name(FILE, config_dir))
+    for fault in _faulty_desks(found, symptoms, fixed or {}):
+        raise ConfigurationError(f"{file_name(FILE, config_dir)}: {fault}")
     return found
 
 
@@ -120,8 +149,10 @@ def _whole(code: str, place: Any, default: Mapping[str, Any]) -> Any:
     return merged(default, place) | {"code": code} if isinstance(place, Mapping) else place
 
 
-def _check_symptoms(found: Prefectures, symptoms: Collection[str], where: str) -> None:
+def _faulty_desks(found: Prefectures, symptoms: Collection[str], fixed: Mapping[str, str]) -> Iterator[str]:
     for code, prefecture in found.by_code.items():
-        unknown = sorted(prefecture.desks.keys() - set(symptoms))
-        if unknown:
-            raise ConfigurationError(f"{where}: prefectures.{code}.desks.{unknown[0]}: is not a symptom")
+        for symptom, place in prefecture.named_symptoms():
+            if symptom not in symptoms:
+                yield f"prefectures.{code}.{place}.{symptom}: is not a symptom"
+            elif symptom in fixed:
+                yield f"prefectures.{code}.{place}.{symptom}: has no effect: {fixed[symptom]}"

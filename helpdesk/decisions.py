@@ -21,6 +21,7 @@ _NAMED: Mapping[Symptom, ProcedureId] = {
     Symptom.LOST_GUIDE: ProcedureId.ASK_LOGIN_ID_AND_RESET_PASSWORD,  # rule 102
     Symptom.UNKNOWN_LOGIN_ID: ProcedureId.ASK_LOGIN_ID_AND_RESET_PASSWORD,  # rule 115
     Symptom.UNKNOWN_PASSWORD: ProcedureId.RESET_PASSWORD,  # rules 110-113, 157
+    Symptom.RESET_MAIL_NOT_ARRIVED: ProcedureId.CONTACT_PREFECTURE,  # rule 112, where it answers for these itself
     Symptom.NO_PERMISSION: ProcedureId.CONFIRM_PERMISSION,  # rules 13, 37, 58
     Symptom.REMINDED_THOUGH_REPORTED: ProcedureId.PRESS_REPORT_BUTTON,  # rules 117-120
     Symptom.SSO_ERROR: ProcedureId.USE_LOGIN_URL,  # rules 139, 151
@@ -83,6 +84,18 @@ _MOVED: Mapping[Symptom, ProcedureId] = {Symptom.NOT_ARRIVED: ProcedureId.ASK_LO
 
 def choose(symptom: Symptom, case: Case) -> ProcedureId:
     """The procedure for what the caller complains of."""
+    return _by_desk(_chosen(symptom, case), symptom, case)
+
+
+def _by_desk(chosen: ProcedureId, symptom: Symptom, case: Case) -> ProcedureId:
+    """Where the secretariat answers the question, that is who is called (rules 112, 126)."""
+    question = Symptom.NOT_ARRIVED if symptom is Symptom.MAILBOX_FULL else symptom  # they share these answers
+    if chosen is ProcedureId.CONTACT_PREFECTURE and desk_for(question, case.prefecture) is Desk.SECRETARIAT:
+        return ProcedureId.CONTACT_SECRETARIAT
+    return chosen
+
+
+def _chosen(symptom: Symptom, case: Case) -> ProcedureId:
     overruled = _OVERRULED.get(symptom, {}).get(case.standing)
     if case.account_moved:
         overruled = _MOVED.get(symptom)
@@ -102,13 +115,6 @@ def _by_age(case: Case) -> ProcedureId:
     return ProcedureId.CONTACT_PREFECTURE if case.long_overdue else ProcedureId.WAIT
 
 
-def _by_reset_desk(case: Case) -> ProcedureId:
-    """Rule 112, unless the prefecture answers itself."""
-    if desk_for(Symptom.RESET_MAIL_NOT_ARRIVED, case.prefecture) is Desk.PREFECTURE:
-        return ProcedureId.CONTACT_PREFECTURE
-    return ProcedureId.CONTACT_SECRETARIAT
-
-
 def _by_period(case: Case) -> ProcedureId:
     """Rules 70, 156: within the period the one cause left is that last year's data are missing, whatever was told."""
     period = case.prefecture.period
@@ -124,7 +130,6 @@ def _by_paper(case: Case) -> ProcedureId:
 
 _JUDGED: Mapping[Symptom, Callable[[Case], ProcedureId]] = {
     Symptom.NOT_ARRIVED: _by_age,
-    Symptom.RESET_MAIL_NOT_ARRIVED: _by_reset_desk,
     Symptom.REPORT_BUTTON_GREYED: _by_period,
     Symptom.NO_INTERNET: _by_paper,
 }

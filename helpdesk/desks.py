@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from core.mail import Contact
 from helpdesk.facts import PrefectureFacts
 from helpdesk.vocabulary import Desk, Symptom
@@ -15,6 +17,21 @@ _SECRETARIAT_ANSWERS = frozenset(
     },
 )
 """Everything else is the prefecture's (rule 129), unless its settings say otherwise."""
+
+_CHANGES_ADDRESSES = "the prefecture's desk alone changes addresses"
+_GIVES_CODES = "the prefecture's desk alone gives institution codes"
+_TELLS_LOGIN_IDS = f"who tells login IDs answers; set {Symptom.UNKNOWN_LOGIN_ID}"
+
+FIXED: Mapping[str, str] = {
+    Symptom.PERSON_LEFT: _CHANGES_ADDRESSES,  # rule 106
+    Symptom.CANNOT_VIEW: _CHANGES_ADDRESSES,
+    Symptom.WRONG_INSTITUTION_CODE: _GIVES_CODES,  # rule 99
+    Symptom.UNKNOWN_INSTITUTION_CODE: _GIVES_CODES,  # rule 142
+    Symptom.MAILBOX_FULL: _TELLS_LOGIN_IDS,  # rule 85
+    Symptom.LOST_GUIDE: _TELLS_LOGIN_IDS,  # rule 102
+    Symptom.UNKNOWN_PASSWORD: f"who answers for reset mails answers; set {Symptom.RESET_MAIL_NOT_ARRIVED}",  # rule 112
+}
+"""Symptoms that settings give no desk of their own, and why: in every answer, something else decides."""
 
 
 def desk_for(question: Symptom, prefecture: PrefectureFacts) -> Desk:

@@ -64,15 +64,15 @@ class ConfiguredPrefectures:
         period = ReportPeriod(configured.start, configured.end)
         if code is None:
             return PrefectureFacts(None, None, None, self._prefectures.secretariat, period=period)
-        return self._known(self._prefectures[code], period)
+        return self._known(self._prefectures[code], period, fiscal_year)
 
-    def _known(self, place: Prefecture, period: ReportPeriod) -> PrefectureFacts:
+    def _known(self, place: Prefecture, period: ReportPeriod, fiscal_year: int) -> PrefectureFacts:
         return PrefectureFacts(
             code=place.code,
             name=place.name,
             contact=place.contact,
             secretariat=self._prefectures.secretariat,
-            desks={Symptom(symptom): Desk(desk) for symptom, desk in place.desks.items()},
+            desks={Symptom(symptom): Desk(desk) for symptom, desk in place.desks_in(fiscal_year).items()},
             issue_weeks=place.issue_weeks,
             trouble_day=place.trouble_day,
             address_change_weeks=place.address_change_weeks,

@@ -132,9 +132,10 @@ class Wiring:
     def data(self) -> DataSet:
         """What people edit."""
         from config.dataset import load_data
+        from helpdesk.desks import FIXED
         from helpdesk.vocabulary import Symptom
 
-        return load_data(self.settings.config_dir, list(Symptom))
+        return load_data(self.settings.config_dir, list(Symptom), FIXED)
 
     @cached_property
     def calendar(self) -> BusinessCalendar:

@@ -18,6 +18,7 @@ from config.timing import Hours, load_hours
 from core.errors import ConfigurationError
 from core.kinds import Kind, Scheme
 from core.mail import WaitingTimes
+from helpdesk.desks import FIXED
 from helpdesk.vocabulary import Symptom
 from todoke.adapting import unused_files
 
@@ -31,7 +32,7 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 
 def load(folder: Path | None) -> DataSet:
-    return load_data(folder, SYMPTOMS)
+    return load_data(folder, SYMPTOMS, FIXED)
 
 
 def refusal(folder: Path, name: str, text: str) -> str:
@@ -101,6 +102,24 @@ def test_an_overlay_changes_what_it_names_and_nothing_else(tmp_path: Path) -> No
     assert [code for code in CODES if prefectures.contact(code)] == ["33", "35"]
 
 
+def test_a_fiscal_year_may_have_desks_of_its_own(tmp_path: Path) -> None:
+    text = """
+    [prefectures.35]
+    desks.unknown-login-id = "prefecture"
+    years.2026.desks = { not-arrived = "secretariat", unknown-login-id = "secretariat" }
+    """
+    yamaguchi = load(written(tmp_path, "prefectures.toml", text)).prefectures["35"]
+    usual = {"unknown-login-id": "prefecture", "reset-mail-not-arrived": "secretariat"}
+    assert yamaguchi.desks_in(2025) == yamaguchi.desks_in(2027) == usual
+    assert yamaguchi.desks_in(2026) == usual | {"not-arrived": "secretariat", "unknown-login-id": "secretariat"}
+
+
+@pytest.mark.parametrize("symptom", FIXED)
+def test_why_a_desk_cannot_be_chosen_is_told(tmp_path: Path, symptom: str) -> None:
+    told = refusal(tmp_path, "prefectures.toml", f"prefectures.35.desks.{symptom} = 'secretariat'")
+    assert told.endswith(f"prefectures.35.desks.{symptom}: has no effect: {FIXED[symptom]}")
+
+
 def test_waiting_times_are_said_in_words(tmp_path: Path) -> None:
     written(tmp_path, "prefectures.toml", "[prefectures.23]\nissue_weeks = [4, 4]\ntrouble_weeks = 5\n")
     prefectures = load(tmp_path).prefectures
@@ -123,6 +142,13 @@ def test_waiting_times_are_said_in_words(tmp_path: Path) -> None:
         ("prefectures.35.issue_weeks = [2, 1]", "prefectures.35.issue_weeks"),
         ("prefectures.35.desks.not-arived = 'prefecture'", "prefectures.35.desks.not-arived"),
         ("prefectures.35.desks.not-arrived = 'nobody'", "prefectures.35.desks.not-arrived"),
+        ("prefectures.35.desks.person-left = 'secretariat'", "prefectures.35.desks.person-left"),
+        ("default.desks.lost-guide = 'secretariat'", "prefectures.01.desks.lost-guide"),
+        ("prefectures.35.years.2026.desks.not-arived = 'prefecture'", "prefectures.35.years.2026.desks.not-arived"),
+        ("prefectures.35.years.2026.desks.cannot-view = 'prefecture'", "prefectures.35.years.2026.desks.cannot-view"),
+        ("prefectures.35.years.2026.desk.not-arrived = 'prefecture'", "prefectures.35.years.2026.desk"),
+        ("prefectures.35.years.26.desks.not-arrived = 'prefecture'", "prefectures.35.years.26"),
+        ("default.years.2026.desks.not-arrived = 'prefecture'", "default.years"),
         ("default.trouble_weeks = 0", "default.trouble_weeks"),
         ("default = 3", "default"),
         ("secretariat.email = ''", "secretariat"),
