@@ -245,7 +245,14 @@ class TestReminder:
     @pytest.mark.parametrize("body", [0, 1])
     def test_without_data_of_last_year_it_is_a_new_report(self, remind, body):
         assert "「新規報告」を押して" in remind(last_year_data=False)[body]
-        assert "新規報告" not in remind(last_year_data=True)[body]
+        assert "「新規報告」を押して" not in remind(last_year_data=True)[body]
+
+    @pytest.mark.parametrize("body", [0, 1])
+    def test_where_nobody_knows_of_data_of_last_year_both_ways_are_told(self, remind, body):
+        case = "昨年度の報告データがG-MIS上に存在しない場合、「新規報告」機能を使って「定期報告」を実施いただく"
+        assert "「定期報告」を押して" in remind(last_year_data=True)[body]
+        assert case in remind(last_year_data=True)[body]
+        assert case not in remind(last_year_data=False)[body]
 
     @pytest.mark.parametrize("scheme", Scheme)
     def test_scheme_year_and_deadline(self, remind, scheme):
