@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
 from core.errors import TodokeError
 from core.problems import Problem
@@ -21,6 +22,13 @@ HOME = "/"
 UNATTENDED = "X-Unattended"
 """Header of what an open page asks for by itself, when it hears that something changed."""
 
+SAID = "said"
+"""Parameter of the sign-in page: what it says of why somebody is there."""
+
+ENDED = "ended"
+UNSAVED = "unsaved"
+
+_DONE = "done"  # what a page says of the request before it: that is not to be said again
 _MOST_NEXT = 2000
 
 
@@ -55,19 +63,43 @@ async def _given_token(request: Request, most: int) -> str | None:
 
 
 async def to_sign_in(request: Request, _error: SignInNeeded) -> Response:
-    """Lead to the sign-in page and back again afterwards; htmx is told to leave the page it is on."""
-    if request.headers.get("hx-request") == "true":
-        page = urlsplit(request.headers.get("hx-current-url", ""))
-        place = _sign_in_for(page.path, page.query)
-        return Response(status_code=401, headers={"HX-Redirect": place})
-    if csrf.is_unsafe(request):
+    """Lead to the sign-in page and back again afterwards; htmx is told to leave the page it is on.
+
+    What somebody entered is not kept. The sign-in page says so, and leads back to the page of the form.
+    """
+    htmx = request.headers.get("hx-request") == "true"
+    if not htmx and not csrf.is_unsafe(request):
+        return RedirectResponse(_sign_in_for(_inside(request.url.path, request.url.query)), 303)
+    if csrf.is_unsafe(request) and not csrf.comes_from_us(request, request.app.state.services.public_url):
         return RedirectResponse(SIGN_IN, 303)
-    return RedirectResponse(_sign_in_for(request.url.path, request.url.query), 303)
+    shown = request.headers.get("hx-current-url" if htmx else "referer") or request.url.path
+    place = _sign_in_for(_page_at(request, shown), UNSAVED if csrf.is_unsafe(request) else ENDED)
+    return Response(status_code=401, headers={"HX-Redirect": place}) if htmx else RedirectResponse(place, 303)
 
 
-def _sign_in_for(path: str, query: str) -> str:
-    wanted = safe_next(f"{path}?{query}" if query else path)
-    return SIGN_IN if wanted == HOME else f"{SIGN_IN}?next={quote(wanted, safe='/')}"
+def _page_at(request: Request, address: str) -> str:
+    """The page at an address, or the nearest one above it: an address that takes forms alone cannot be gone back to."""
+    parts = urlsplit(address)
+    path = parts.path
+    while path and not _is_shown(request, path):
+        path = path.rpartition("/")[0]
+    query = parse_qsl(parts.query) if path == parts.path else []
+    return _inside(path, urlencode([(name, value) for name, value in query if name != _DONE]))
+
+
+def _is_shown(request: Request, path: str) -> bool:
+    scope = {"type": "http", "method": "GET", "path": path}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+
+def _inside(path: str, query: str) -> str:
+    return safe_next(f"{path}?{query}" if query else path)
+
+
+def _sign_in_for(wanted: str, said: str | None = None) -> str:
+    asked = [] if wanted == HOME else [f"next={quote(wanted, safe='/')}"]
+    asked += [] if said is None else [f"{SAID}={said}"]
+    return f"{SIGN_IN}?{'&'.join(asked)}" if asked else SIGN_IN
 
 
 def safe_next(place: str | None) -> str:

@@ -191,7 +191,10 @@ async def test_an_action_has_to_come_from_a_page_of_ours(browser: Any, headers: 
 async def test_htmx_is_told_to_leave_the_page(browser: Any) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": "https://todoke/institutions/351?tab=1"}
     answer = await browser.get("/page", headers=headers)
-    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/login?next=/institutions/351%3Ftab%3D1")
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (
+        401,
+        "/login?next=/institutions/351%3Ftab%3D1&said=ended",
+    )
 
 
 async def test_the_api_takes_the_session_as_it_takes_a_token(browser: Any, office: Any) -> None:
