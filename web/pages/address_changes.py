@@ -17,7 +17,7 @@ from store.people import AuditEntry, Principal, write_audit
 from store.reading import AnyRow
 from web.auth import actor, sees_whole, sight_of
 from web.pages.faults import wrong
-from web.pages.input import form_reader, read_why
+from web.pages.input import form_reader, read_why, shown_again
 from web.pages.lists import PAGE_SIZE, listed
 from web.pages.notices import notice, see
 from web.pages.rendering import page
@@ -89,7 +89,7 @@ async def show_addresses(request: Request, who: MayChangeAddresses, services: Se
     why = read_why(reader)
     await _record(services, who, change_id)
     if why is None or not sees_whole(who):
-        return await _page(request, who, services, {"wrong": wrong(reader.errors)}, _UNPROCESSABLE)
+        return await _page(request, who, services, shown_again("addresses", reader), _UNPROCESSABLE)
     async with services.db.write() as conn:
         entry = AuditEntry("address-shown", change_id, {"why": why, "addresses": 2})
         await write_audit(conn, who, entry, services.clock.now())
@@ -111,7 +111,7 @@ async def complete(request: Request, who: MayChangeAddresses, services: Serving)
     reader = await form_reader(request, services.max_body_bytes)
     login_id = reader.line("login_id", required=True)
     if login_id is None:
-        return await _page(request, who, services, {"wrong": wrong(reader.errors)}, _UNPROCESSABLE)
+        return await _page(request, who, services, shown_again("done", reader, ("login_id",)), _UNPROCESSABLE)
     await services.address_changes.complete(change_id, login_id, actor(who))
     return see(f"/address-changes/{change_id}", "done")
 
@@ -123,8 +123,7 @@ async def reject(request: Request, who: MayChangeAddresses, services: Serving) -
     reader = await form_reader(request, services.max_body_bytes)
     why = read_why(reader)
     if why is None:
-        told = {"wrong_rejection": wrong(reader.errors).get("why")}
-        return await _page(request, who, services, told, _UNPROCESSABLE)
+        return await _page(request, who, services, shown_again("reject", reader), _UNPROCESSABLE)
     await services.address_changes.reject(change_id, why, actor(who))
     return see(f"/address-changes/{change_id}", "rejected")
 
@@ -161,7 +160,7 @@ async def _page(
         "whole": whole,
         "sees_whole": sees_whole(who),
         "wrong": {},
-        "wrong_rejection": None,
+        "typed": {},
         "notice": notice(request),
     }
     return page(request, who, "address_change.html", values | more, status)

@@ -22,6 +22,8 @@ _WRONG: Mapping[str, str] = {
     "unknown-field": "この画面では指定できません。",
 }
 _OTHERWISE = "入力内容をご確認ください。"
+_CHOSEN = frozenset({"prefecture", "scope", "symptom", "channel", "result", "outcome"})
+"""What is chosen and not typed."""
 
 _FIELDS: Mapping[str, str] = {
     "q": "検索する語句",
@@ -60,7 +62,11 @@ _FIELDS: Mapping[str, str] = {
 
 def wrong(errors: Iterable[FieldError]) -> dict[str, str]:
     """What is wrong with each field, to be shown beside it."""
-    return {error.field: _WRONG.get(error.code, _OTHERWISE) for error in errors}
+    return {error.field: _WRONG.get(_code(error), _OTHERWISE) for error in errors}
+
+
+def _code(error: FieldError) -> str:
+    return "choice" if error.code == "required" and error.field in _CHOSEN else error.code
 
 
 def sentences(errors: Iterable[FieldError]) -> Sequence[str]:

@@ -11,11 +11,9 @@ from starlette.responses import HTMLResponse, Response
 from core.kinds import Kind
 from core.statuses import Status
 from scheduler.commands import Outcome
-from scheduler.fields import Reader
 from store.people import AuditEntry, Principal, write_audit
 from web.auth import actor, sees_whole
-from web.pages.faults import wrong
-from web.pages.input import form_reader, read_why
+from web.pages.input import form_reader, read_why, shown_again
 from web.pages.mails import RESENDABLE
 from web.pages.message_view import message_values, record_of
 from web.pages.notices import notice, see
@@ -50,7 +48,7 @@ async def show_address(request: Request, who: MayReadMessages, services: Serving
     why = read_why(reader)
     record = await record_of(services, who, message_id)
     if why is None or not sees_whole(who):
-        return await _address(request, who, services, {"wrong": wrong(reader.errors)}, _UNPROCESSABLE)
+        return await _address(request, who, services, shown_again("address", reader), _UNPROCESSABLE)
     async with services.db.write() as conn:
         entry = AuditEntry("address-shown", message_id, {"why": why, "addresses": 1})
         await write_audit(conn, who, entry, services.clock.now())
@@ -64,7 +62,7 @@ async def cancel(request: Request, who: MayCommandMessages, services: Serving) -
     reader = await form_reader(request, services.max_body_bytes)
     why = read_why(reader)
     if why is None:
-        return await _again(request, who, services, reader)
+        return await _again(request, who, services, shown_again("cancel", reader))
     await services.commands.cancel_message(message_id, actor(who), why)
     return see(f"/messages/{message_id}", "cancelled")
 
@@ -77,7 +75,7 @@ async def resend(request: Request, who: MayCommandMessages, services: Serving) -
     why = read_why(reader)
     first = (await record_of(services, who, message_id)).message
     if why is None and Kind(first.kind) in RESENDABLE:
-        return await _again(request, who, services, reader)
+        return await _again(request, who, services, shown_again("resend", reader))
     again = await services.commands.resend(message_id, actor(who), why)
     stopped = (await record_of(services, who, again)).message.status == Status.SUPPRESSED
     return see(f"/messages/{again}", "resent-in-vain" if stopped else "resent")
@@ -91,7 +89,7 @@ async def resolve(request: Request, who: MayCommandMessages, services: Serving) 
     outcome = reader.choice("outcome", Outcome, required=True)
     why = read_why(reader)
     if outcome is None or why is None:
-        return await _again(request, who, services, reader)
+        return await _again(request, who, services, shown_again("resolve", reader, ("outcome", "why")))
     await services.commands.resolve(message_id, outcome, why, actor(who))
     return see(f"/messages/{message_id}", "resolved")
 
@@ -103,9 +101,9 @@ async def _page(
     return page(request, who, "message.html", values | {"notice": notice(request)} | dict(more or {}), status)
 
 
-async def _again(request: Request, who: Principal, services: Services, reader: Reader) -> HTMLResponse:
+async def _again(request: Request, who: Principal, services: Services, form: Mapping[str, Any]) -> HTMLResponse:
     """The page once more, with what is missing beside its field."""
-    return await _page(request, who, services, {"wrong": wrong(reader.errors)}, _UNPROCESSABLE)
+    return await _page(request, who, services, form, _UNPROCESSABLE)
 
 
 async def _address(

@@ -59,6 +59,7 @@ async def message_values(services: Services, who: Principal, message_id: str) ->
         "sees_whole": sees_whole(who),
         "address": None,
         "wrong": {},
+        "typed": {},
         "notice": None,
     }
 
