@@ -27,6 +27,9 @@ ROLES = (Role.HELPDESK, Role.PREFECTURE, Role.AUDITOR, Role.ADMIN)
 OPERATOR = Principal(USER_COMMAND, Role.ADMIN)
 """Who acts in the audit trail when users are managed by the command."""
 
+UNKNOWN_USER = "unknown user"
+"""In the trail for a name that nobody has."""
+
 _MAX_NAME = 100
 _TOKEN_OCTETS = 32
 _PREFECTURES = frozenset(f"{number:02d}" for number in range(1, 48))
@@ -165,7 +168,7 @@ class Users:
         """A name that nobody has is not written down: people type passwords there."""
         action = "sign-in-failed" if until is None else "sign-in-locked"
         detail = {"peer": attempt.peer, "known_device": attempt.device is not None}
-        entry = AuditEntry(action, "unknown user" if known is None else known.name, detail)
+        entry = AuditEntry(action, UNKNOWN_USER if known is None else known.name, detail)
         async with self._db.write() as conn:
             await write_audit(conn, None, entry, self._now())
 

@@ -11,7 +11,7 @@ from core.jst import to_tokyo
 from core.kinds import Kind, Scheme
 from store.reading_reach import Why
 from web.pages.own_words import in_japanese
-from web.pages.vocabulary import ACTIONS, REASONS, SCOPES
+from web.pages.vocabulary import ACTIONS, REASONS, SCOPES, SUBJECTS
 from web.tabular import Columns, Item
 
 
@@ -90,7 +90,7 @@ AUDIT_COLUMNS: Columns = {
     "都道府県": lambda item: item["prefecture"],
     "操作": lambda item: ACTIONS.get(item["action"], item["action"]),
     "操作コード": lambda item: item["action"],
-    "対象": lambda item: item["subject"],
+    "対象": lambda item: SUBJECTS.get(item["subject"], item["subject"]),
     "内容": lambda item: json.dumps(item["detail"], ensure_ascii=False) if item["detail"] else "",
 }
 

@@ -19,6 +19,7 @@ from store.people import Role
 from store.users import Attempt
 from web.pages.own_words import in_japanese
 from web.pages.vocabulary import VALUES
+from web.pages.words import together
 
 HTML = {"Accept": "text/html"}
 TROUBLES = {"ConnectionGone", "ReplyOverdue", "ReplyGarbled", "Unreachable", "SMTPServerDisconnected"}
@@ -82,6 +83,25 @@ def test_a_servers_words_stay_as_they_are(text: str | None, code: int | None, to
     assert in_japanese(text, code) == told
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("G-MIS事務局", '<span class="together">G-MIS</span>事務局'),
+        (
+            "山口県医療政策課 (083-933-2924、又はa11700@pref.yamaguchi.lg.jp) へ",
+            '山口県医療政策課 (<span class="together">083-933-2924</span>、又は<span class="whole">'
+            "a11700@pref.yamaguchi.lg.jp</span>) へ",
+        ),
+        ("https://www.g-mis.mhlw.go.jp/", '<span class="whole">https://www.g-mis.mhlw.go.jp/</span>'),
+        ("<b>1-2週間</b>、令和8年", "&lt;b&gt;1-2週間&lt;/b&gt;、令和8年"),
+        ("https://x.example/?a&b", '<span class="whole">https://x.example/?a&amp;b</span>'),
+        ("", ""),
+    ],
+)
+def test_names_and_numbers_stay_on_one_line(text: str, told: str) -> None:
+    assert together(text) == told
+
+
 @pytest.fixture
 async def silent(api: Any) -> Any:
     """A mail whose connection broke, and one that a server refused with its address in many forms."""
@@ -132,6 +152,8 @@ async def test_the_trail_speaks_japanese(api: Any) -> None:
         assert (await api.ask(Role.HELPDESK, "GET", f"/v1/exports/{place}")).status_code == 200
     await api.wiring.users.sign_in(Attempt("somebody", "not-the-right-one", "192.0.2.1"))
     page = (await api.ask(Role.ADMIN, "GET", "/audit", headers=HTML)).text
+    assert '<td data-label="対象"><span class="code">登録のないユーザー名</span></td>' in page
+    assert "unknown user" not in page
     told = dict(re.findall(r'<div><span class="note">([^<]*)：</span>([^<]*)</div>', page))
     assert told.items() >= {
         ("年度", "2026"),

@@ -9,6 +9,7 @@ from core.kinds import Kind, Scheme
 from core.statuses import Status
 from store.address_changes import ChangeState
 from store.follow_ups import Channel, Result
+from store.users import UNKNOWN_USER
 from web.pages.rooms import ROLE_LABELS
 from web.pages.standing import CHOICES
 
@@ -235,6 +236,9 @@ ACTIONS: Mapping[str, str] = {
     "report-shown": "未照合の報告を表示",
 }
 """What stands in the audit trail."""
+
+SUBJECTS: Mapping[str, str] = {UNKNOWN_USER: "登録のないユーザー名"}
+"""What it holds in place of a name."""
 
 DETAILS: Mapping[str, str] = {
     "action": "操作",

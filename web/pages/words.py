@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -17,7 +18,12 @@ from web.pages.own_words import in_japanese
 from web.pages.vocabulary import Look
 
 _WEEKDAYS = "月火水木金土日"
-_TOGETHER = Markup('<span class="together">G-MIS</span>')
+_PIECE = re.compile(
+    r"(?P<whole>https?://[!-~]+|[\w.+-]+@[\w.-]+\w)"  # may be longer than a line
+    r"|G-MIS|\d{2,5}-\d{1,4}-\d{3,4}",
+    re.ASCII,
+)
+_SPAN = Markup('<span class="{}">{}</span>')
 _JOB_KINDS = {"account-issue": "アカウント発行"}
 
 
@@ -80,8 +86,13 @@ def percent(share: float | None) -> str:
 
 
 def together(text: str) -> Markup:
-    """Text whose G-MIS stays on one line: a hyphen is a place to break, and here it is part of a name."""
-    return escape(text).replace("G-MIS", _TOGETHER)
+    """Text whose names and numbers stay on one line: a hyphen is a place to break, but not in G-MIS, in a telephone
+    number, or in a URL or an address that has room on the next line."""
+    told, end = Markup(), 0
+    for piece in _PIECE.finditer(text):
+        told += escape(text[end : piece.start()]) + _SPAN.format(piece.lastgroup or "together", piece[0])
+        end = piece.end()
+    return told + escape(text[end:])
 
 
 def told(value: Any, name: str) -> str:
@@ -128,4 +139,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "in_japanese": in_japanese,
     "together": together,
     "action": _from(vocabulary.ACTIONS),
+    "subject": _from(vocabulary.SUBJECTS),
 }
