@@ -1,5 +1,6 @@
 """The nine mails as rendered: what they must say, what they must never do, and what they refuse to go without."""
 
+import re
 from base64 import b64decode
 from dataclasses import replace
 from datetime import date
@@ -81,6 +82,25 @@ def test_text_and_html_say_the_same(catalog, kind):
     assert only_in_html <= buttons | {closed(mail.subject.partition("】")[2])}
 
 
+@pytest.mark.parametrize("kind", Kind)
+def test_the_html_is_legible_without_its_styles(catalog, kind):
+    """As readers show it that drop all styles, or all tags."""
+    html = catalog.render(catalog.sample(kind)).html
+    bare = re.sub(r"<style.*?</style>|<title.*?</title>", "", html, flags=re.DOTALL)
+    names = re.findall(r'<th class="row-name"[^>]*>([^<]*)</th>\s*<td', bare)
+    assert all(name.endswith("　") for name in names)
+    assert 'class="rows" cellpadding="0"' not in bare
+    painted = re.findall(r'bgcolor="#1d3a63"[^>]*><a [^>]*>(.*?)</a>', bare)
+    assert all(re.fullmatch('<font color="#ffffff">[^<]+</font>', label) for label in painted)
+    assert len(painted) == bare.count("bgcolor")
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_numerals_are_half_width(catalog, kind):
+    mail = catalog.render(catalog.sample(kind))
+    assert not re.search("[０-９]", mail.subject + mail.text + mail.html)
+
+
 @pytest.mark.parametrize("kind", WITH_INSTITUTION)
 def test_both_desks_are_named(catalog, kind):
     context = catalog.sample(kind)
@@ -134,7 +154,7 @@ def test_the_reset_url_stands_alone(catalog, length):
     [
         "h3510012345",
         "本メールは再送できません",
-        "１回限り",
+        "1回限り",
         "URLは皆様で共通です",
         "すべてをコピーし",
         "別のブラウザ",
@@ -253,6 +273,12 @@ class TestReminder:
         assert "「定期報告」を押して" in remind(last_year_data=True)[body]
         assert case in remind(last_year_data=True)[body]
         assert case not in remind(last_year_data=False)[body]
+
+    @pytest.mark.parametrize("body", [0, 1])
+    def test_without_data_of_last_year_nothing_is_said_of_what_was_reported_then(self, remind, body):
+        words = remind(last_year_data=False)[body]
+        assert "修正" not in words
+        assert "③報告が必要な項目をすべて入力してください。" in words
 
     @pytest.mark.parametrize("scheme", Scheme)
     def test_scheme_year_and_deadline(self, remind, scheme):

@@ -68,7 +68,7 @@ def test_what_a_kind_needs_is_what_its_jobs_give(catalog, kind):
         ("_shared/mail.html", '<h1 class="title">', '<h1 class="title" onclick="x()">', "script or a picture"),
         ("_shared/style.css", "margin: 0 0 20px;", "background: url(https://www.mhlw.go.jp/x);", "script or a picture"),
         ("pre-check/body.txt", "\nにあたり、", "にあたり、", "columns wide"),
-        ("guide/body.html", "１回限り", "１回限り" + "<b></b>" * 200, "longer than 998 octets"),
+        ("guide/body.html", "1回限り", "１回限り" + "<b></b>" * 200, "longer than 998 octets"),
         ("guide/sample.json", '"login_id"', '"login"', "cannot be rendered: a guide mail needs data.login_id"),
         ("guide/sample.json", '"setup_url"', '"url"', "cannot be rendered: a guide mail needs data.setup_url"),
         ("guide/body.txt", "{{ data.setup_url }}", "", "alone on the next"),
