@@ -22,6 +22,7 @@ from store.reading_views import message_view
 from store.search import email_key, in_one_piece, search_key
 from store.searching import (
     NAME_GRAM,
+    TERM_GRAM,
     TermKind,
     application_named,
     institutions_known_by,
@@ -48,12 +49,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search came to. `kind` is the mail that was named, `more` tells that not every institution is here."""
+    """What a search came to. `kind` is the mail that was named, `more` tells that not every institution is here,
+    `short` that the words are too few letters to look for parts of everything."""
 
     kind: Kind | None
     institutions: Sequence[Hit]
     messages: Sequence[AnyRow]
     more: bool
+    short: bool = False
 
     @property
     def addresses(self) -> int:
@@ -80,7 +83,7 @@ class Search:
             hits = _merged(rows)
             shown = hits[:_SHOWN]
             mails = await _messages(conn, words, kind, shown, sight)
-        return Found(kind, shown, mails, more=len(hits) > _SHOWN)
+        return Found(kind, shown, mails, more=len(hits) > _SHOWN, short=_too_short(words))
 
     def view(self, found: Found, *, whole: bool) -> dict[str, Any]:
         """The same as plain data; addresses masked without `whole`."""
@@ -125,6 +128,12 @@ def _together(words: Sequence[str]) -> Sequence[str]:
     if _IN_GROUPS.fullmatch(piece) is None:
         return ()
     return tuple(one for one in dict.fromkeys((piece, piece.replace("-", ""))) if one != _term(words))
+
+
+def _too_short(words: Sequence[str]) -> bool:
+    """Whether nothing can be found by a part of it. Names of two characters are no parts of codes or addresses."""
+    term, key = _term(words), search_key("".join(words))
+    return bool(term) and (len(key) < NAME_GRAM or (term.isascii() and len(term) < TERM_GRAM))
 
 
 async def _institutions(conn: AsyncConnection, words: Sequence[str], sight: Sight) -> list[tuple[str, str, AnyRow]]:

@@ -96,6 +96,19 @@ async def test_senders_of_an_earlier_version_are_known_and_go_on(db: Database) -
     assert sorted(map(tuple, found)) == [("after", [7], 0), ("before", [8], 0)]
 
 
+async def test_names_on_record_are_found_by_more_forms_of_their_kanji(db: Database) -> None:
+    place = {"name_key": "", "type": "hospital", "prefecture": "35", "updated_at": NOW}
+    rows = [("1", "𠮷野医院", "𠮷野医院"), ("2", "周南病院", "周南病院")]
+    async with db.write() as conn:
+        for code, name, key in rows:
+            await conn.execute(insert(institutions).values(place | {"code": code, "name": name, "search_key": key}))
+        await conn.run_sync(lambda conn: command.downgrade(_config(conn), "0017"))
+    await schema.upgrade(db)
+    async with db.read() as conn:
+        found = await conn.execute(select(institutions.c.code, institutions.c.search_key).order_by(institutions.c.code))
+        assert [tuple(row) for row in found] == [("1", "吉野医院"), ("2", "周南病院")]
+
+
 def _config(conn: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))

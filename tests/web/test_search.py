@@ -226,6 +226,46 @@ async def test_a_question_that_is_none_is_refused(sqlite_api: Any, params: dict[
     assert (await sqlite_api.ask(Role.HELPDESK, "GET", "/v1/search", params=params)).status_code == 422
 
 
+@pytest.mark.parametrize("name", ["𠮷野", "吉野"])
+@pytest.mark.parametrize("asked", ["𠮷野", "吉野"])
+async def test_a_name_is_found_by_each_form_of_its_kanji(api: Any, name: str, asked: str) -> None:
+    await api.publish(api.job(institution__name=f"{name}齒科医院"))
+    assert await codes(api, f"{asked}歯科") == ["3510012345"]
+
+
+@pytest.mark.parametrize(
+    "forms", ["齋齊斎斉", "邉邊辺", "濵濱浜", "桒桑", "𠮷吉", "嵜﨑崎", "槗橋", "冨富", "內内", "藪籔薮"]
+)
+def test_forms_of_a_kanji_have_one_key(forms: str) -> None:
+    assert len({search_key(f"小{form}") for form in forms}) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("03", True),
+        ("㈱", True),
+        ("(株)", True),
+        ("m", True),
+        ("a@", True),
+        ("港", True),
+        ("%", True),
+        ("大阪", False),
+        ("999", False),
+        ("a@b", False),
+    ],
+)
+async def test_a_term_that_is_too_short_is_said_to_be(api: Any, text: str, short: bool) -> None:
+    await api.publish(api.job())
+    answer = await api.ask(Role.HELPDESK, "GET", "/search", params={"q": text}, headers={"Accept": "text/html"})
+    told = (
+        "一部の一致では検索できません" in answer.text,
+        "3文字以上" in answer.text,
+        "見つかりませんでした" in answer.text,
+    )
+    assert told == (short, short, not short)
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_every_mail_has_a_name(kind: Kind) -> None:
     assert mail_meant([kind.label]) == (kind, [])

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from scheduler.searching import Found
+from store.searching import NAME_GRAM, TERM_GRAM
 from web.auth import sight_of
 from web.pages.rendering import page
 from web.pages.rooms import may, rooms_of
@@ -15,6 +16,8 @@ from web.queries import Query
 from web.services import Serving
 
 router = APIRouter(include_in_schema=False)
+
+_LEAST = {"least_of_name": NAME_GRAM, "least_of_term": TERM_GRAM}
 
 
 @router.get("/")
@@ -37,7 +40,8 @@ async def search(request: Request, who: MayReadMessages, services: Serving) -> R
     only = _only(found)
     if only is not None:
         return RedirectResponse(only, 303)
-    return page(request, who, "search.html", {"q": text, "found": services.search.view(found, whole=False)})
+    values = {"q": text, "found": services.search.view(found, whole=False), "short": found.short}
+    return page(request, who, "search.html", values | _LEAST)
 
 
 def _only(found: Found) -> str | None:
