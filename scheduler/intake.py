@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from core.errors import FieldError, frames
 from core.jobs import Job
 from core.problems import Problem, field_problem
 from scheduler.calendar import OutsideCalendar
-from scheduler.job_parsing import InputRules, JobRefused, canonical, parse_job
+from scheduler.job_parsing import InputRules, JobRefused, canonical, canonical_forms, parse_job
 from scheduler.planning import Planner
 from scheduler.refusals import Refused
 from store.cipher import Cipher, KeyMissing
@@ -168,17 +168,16 @@ class Intake:
             await save(conn, batch, now)
 
     def _judge(self, item: _Item, found: Known, batch: Batch, now: datetime) -> None:
-        body = canonical(item.raw)
         repeated = found.jobs.get(item.raw["job_id"])
         if repeated is not None:
-            item.answer = self._repeated(body, repeated)
+            item.answer = self._repeated(item.raw, repeated)
             return
         if item.job is None:
             item.answer = _answer(item.refusal or Problem("invalid"))
             return
         try:
             planned = self._planner.plan(item.job, found, now)
-            answer = planned.write(batch, found, item.publisher, self._cipher.digest(body))
+            answer = planned.write(batch, found, item.publisher, self._cipher.digest(canonical(item.raw)))
         except Refused as refused:
             item.answer = _answer(refused.problem)
             item.issued_to = refused.issued_to
@@ -188,9 +187,9 @@ class Intake:
         else:
             item.answer = Answer(202, answer)
 
-    def _repeated(self, body: bytes, first: KnownJob) -> Answer:
+    def _repeated(self, raw: Mapping[str, Any], first: KnownJob) -> Answer:
         try:
-            same = self._cipher.digest_matches(body, first.digest)
+            same = any(self._cipher.digest_matches(body, first.digest) for body in canonical_forms(raw))
         except KeyMissing:
             return _answer(Problem("job-id-unverifiable"))
         return Answer(200, first.answer) if same else _answer(Problem("job-id-reused"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -53,7 +53,17 @@ def canonical(raw: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # half a surrogate pair, or a number beyond 64 bits: what the fields say of it comes later
-        return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
+        return _in_ascii(plain)
+
+
+def canonical_forms(raw: Mapping[str, Any]) -> Iterator[bytes]:
+    """All that have been digested as a job's canonical JSON: today's form, then the first versions' ASCII alone."""
+    yield canonical(raw)
+    yield _in_ascii(_without_nulls(raw))
+
+
+def _in_ascii(plain: Any) -> bytes:
+    return json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _without_nulls(value: Any) -> Any:

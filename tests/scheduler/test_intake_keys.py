@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from config.secret_keys import generate_key
 from config.settings import Settings
 from core.clock import Anchor, SimulatedClock
+from store.tables import jobs
 from todoke.cli.doctor import Failed, _secrets
 from todoke.wiring import Wiring
 
 OLD, NEW = generate_key(), generate_key()
+FIRST_KEY = "dG9kb2tlLWZpeGVkLXRlc3Qta2V5LW9mLTMyLW9jdHM="
+FIRST_DIGEST = "bbfff720ab11092792ff60fcfbc0804d1b3f5f8fc4f6d2f15dd60e9be4d7be9c"
+"""What the first versions stored of the job of their test, under that key."""
 JOB: dict[str, Any] = {
     "job_id": "c-1",
     "kind": "code",
@@ -51,6 +56,18 @@ async def test_a_job_that_comes_again_is_known_as_long_as_its_key_is(under: Call
     assert await answered(under(NEW, OLD), another) == (409, "job-id-reused")
     for job in (JOB, another):
         assert await answered(under(NEW), job) == (409, "job-id-unverifiable")
+
+
+async def test_a_job_of_the_first_versions_is_known_when_it_comes_again(under: Callable[..., Wiring]) -> None:
+    job = JOB | {"recipient": {**JOB["recipient"], "department": "総務課", "family_name": "𠮷田", "given_name": None}}
+    another = job | {"recipient": job["recipient"] | {"department": "総務部"}}
+    (first,) = await under(FIRST_KEY).intake.accept([job], "test")
+    async with under(FIRST_KEY).db.write() as conn:
+        await conn.execute(update(jobs).values(digest=bytes.fromhex(FIRST_DIGEST)))
+    for keys in (FIRST_KEY,), (NEW, FIRST_KEY):
+        (again,) = await under(*keys).intake.accept([job], "test")
+        assert (again.status, again.body) == (200, first.body)
+        assert await answered(under(*keys), another) == (409, "job-id-reused")
 
 
 async def test_doctor_says_which_keys_are_needed(under: Callable[..., Wiring]) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from core.errors import FieldError
 from core.kinds import Account, Kind
 from scheduler import addresses
-from scheduler.job_parsing import InputRules, JobRefused, canonical, parse_job
+from scheduler.job_parsing import InputRules, JobRefused, canonical, canonical_forms, parse_job
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
 RULES = InputRules(
@@ -354,6 +354,16 @@ def test_the_canonical_form_ignores_order_and_nulls_only() -> None:
 def test_what_few_can_write_has_a_canonical_form_too(odd: Any) -> None:
     assert canonical({"b": odd, "a": None}) == canonical({"b": odd})
     assert canonical({"b": odd}) != canonical({"b": odd, "c": odd})
+
+
+def test_the_form_that_the_first_versions_digested_is_known() -> None:
+    """As they wrote it."""
+    job = {"job_id": "c-1", "data": {"reason": "周南\n\x7f"}, "recipient": {"family_name": "𠮷田", "given_name": None}}
+    now, then = canonical_forms(job)
+    assert now == canonical(job)
+    assert then == (
+        rb'{"data":{"reason":"\u5468\u5357\n\u007f"},"job_id":"c-1","recipient":{"family_name":"\ud842\udfb7\u7530"}}'
+    )
 
 
 _LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
