@@ -163,7 +163,7 @@ def simulate(
     last: Annotated[str, typer.Option("--to", metavar="DAY", help="The day at whose beginning it ends.")],
     institutions: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many have to report.")] = 240_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same season.")] = 1,
-    seeds: Annotated[int | None, typer.Option(min=1, max=1000, help="So many seasons, told briefly.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, max=1000, help="So many seasons, told briefly; no files.")] = None,
     assumptions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Assumptions about the world, over the shipped ones.")
     ] = None,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -61,6 +60,11 @@ class Outputs:
     chart: Path | None = None
     page: Path | None = None
 
+    def files(self) -> list[tuple[str, Path, Callable[[Mapping[str, Any]], str]]]:
+        """Of each that is wanted: its option, the file, and what makes its text of a result."""
+        known = ("--json-file", self.json, _json), ("--chart", self.chart, draw), ("--page", self.page, page)
+        return [(option, path, make) for option, path, make in known if path is not None]
+
 
 def run(
     first: str,
@@ -74,7 +78,10 @@ def run(
     *,
     as_json: bool,
 ) -> None:
-    """Rehearse; exit code 1 where a promise was broken. With `seeds`, so many seasons from `seed` on, told briefly."""
+    """Rehearse; exit code 1 where a promise was broken or a file not written.
+
+    With `seeds`, so many seasons from `seed` on, told briefly.
+    """
     order = Order(
         settings=settings_of_command(),
         first=_day(first, "--from"),
@@ -86,17 +93,42 @@ def run(
     )
     if not 0 < (order.last - order.first).days <= _MOST_DAYS:
         wrong_usage("--to: must be a day after --from, at most a year later")
+    _check(outputs, alone=seeds is None)
     if seeds is not None:
         _run_many(order, seeds, as_json=as_json)
         return
     result = asyncio.run(rehearse(order, told=not as_json))
-    _write(result, outputs)
     if as_json:
         print_json(result)
     else:
         print_result(result)
-    if not result["holds"]:
+    written = _write(result, outputs)
+    if not (written and result["holds"]):
         refused()
+
+
+def _check(outputs: Outputs, *, alone: bool) -> None:
+    """Refuse, before a season is played, what could not be written after it."""
+    taken: dict[Path, str] = {}
+    for option, path, _ in outputs.files():
+        if not alone:
+            wrong_usage(f"{option}: is of one season; leave --seeds away, and name the season by --seed")
+        try:
+            _try_to_open(path)
+            other = taken.setdefault(path.resolve(), option)
+        except OSError as error:
+            wrong_usage(f"{option}: {path}: {error.strerror}")
+        if other != option:
+            wrong_usage(f"{option}: is the file of {other}")
+
+
+def _try_to_open(path: Path) -> None:
+    """As for writing, which leaves no trace. Raises OSError."""
+    new = not path.exists()
+    with path.open("ab"):
+        pass
+    if new:
+        path.resolve().unlink()
 
 
 def _day(text: str, option: str) -> date:
@@ -180,12 +212,20 @@ def _brief(result: Mapping[str, Any]) -> str:
     return f"seed {result['seed']}: {result['mails']['taken']:,} mails, {tested:,} tests, broken: {broken or 'none'}"
 
 
-def _write(result: Mapping[str, Any], outputs: Outputs) -> None:
-    texts = {outputs.json: _json, outputs.chart: draw, outputs.page: page}
-    for path, make in texts.items():
-        if path is not None:
-            path.write_text(make(result), encoding="utf-8")
-            sys.stderr.write(f"{path}\n")
+def _write(result: Mapping[str, Any], outputs: Outputs) -> bool:
+    """Whether all files were written; why one was not is said, and the others are."""
+    written = [_write_one(path, make(result)) for _, path, make in outputs.files()]
+    return all(written)
+
+
+def _write_one(path: Path, text: str) -> bool:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        complain(f"todoke: {path}: {error.strerror}")
+        return False
+    complain(str(path))
+    return True
 
 
 def _json(result: Mapping[str, Any]) -> str:
