@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from config.secret_keys import generate_key
 from config.settings import Settings
@@ -85,3 +85,12 @@ async def test_doctor_looks_for_no_secrets_where_there_are_no_tables(tmp_path: P
     wiring = Wiring(Settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/new.sqlite3", data_dir=tmp_path))
     assert await _secrets(wiring) == "none yet"
     await wiring.close()
+
+
+async def test_doctor_does_not_pass_secrets_that_it_cannot_look_at(under: Callable[..., Wiring]) -> None:
+    await answered(under(OLD), JOB)
+    async with under(OLD).db.write() as conn:
+        await conn.execute(text("UPDATE alembic_version SET version_num = '0016'"))
+    for key in OLD, NEW:
+        with pytest.raises(Failed, match="not looked at: the schema is not the one that this version needs"):
+            await _secrets(under(key))

@@ -115,8 +115,11 @@ async def _secrets(wiring: Wiring) -> str:
     from store import schema
     from store.secrets_at_rest import keys_needed
 
-    if not (await schema.state(wiring.db)).up_to_date:
+    found = await schema.state(wiring.db)
+    if found.current is None:
         return "none yet"
+    if not found.up_to_date:
+        raise Failed("not looked at: the schema is not the one that this version needs")
     async with wiring.db.read() as conn:
         needed = await keys_needed(conn, wiring.cipher)
     if needed[None]:
