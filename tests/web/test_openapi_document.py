@@ -14,6 +14,7 @@ from core.statuses import Status
 from store.people import Role
 from web.app import ROUTERS
 from web.openapi.operations import OPERATIONS
+from web.tabular import Format
 
 
 @pytest.fixture
@@ -115,6 +116,16 @@ async def test_answers_are_what_the_document_tells(document: Any, sqlite_api: An
     conforms(await api.get("/v1/address-changes"), schemas["AddressChanges"], schemas)
     refused = (await api.ask(Role.PUBLISHER, "POST", "/v1/jobs", json=api.job(job_id="again"))).json()
     conforms(refused, schemas["Problem"], schemas)
+
+
+async def test_files_are_of_the_media_types_that_the_document_tells(document: Any, sqlite_api: Any) -> None:
+    exports = [path for path in document["paths"] if path.startswith("/v1/exports/")]
+    assert len(exports) == 5
+    for path in exports:
+        told = document["paths"][path]["get"]["responses"]["200"]["content"]
+        answers = [await sqlite_api.ask(Role.ADMIN, "GET", path, params={"format": each}) for each in Format]
+        assert [each.status_code for each in answers] == [200, 200]
+        assert [each.headers["content-type"].partition(";")[0] for each in answers] == list(told)
 
 
 async def test_the_page_lists_every_call_and_brings_nothing_foreign(document: Any, sqlite_api: Any) -> None:

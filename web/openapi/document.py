@@ -52,7 +52,7 @@ def _complete(call: dict[str, Any], operation: Operation) -> None:
 
 def _good(told: Told) -> Mapping[str, Any]:
     content = {} if told.schema is None else {"schema": ref(told.schema)}
-    return {"description": told.description, "content": {told.media_type: content}}
+    return {"description": told.description, "content": dict.fromkeys(told.media_types, content)}
 
 
 def _problems(operation: Operation) -> Iterator[tuple[str, Mapping[str, Any]]]:

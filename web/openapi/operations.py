@@ -35,12 +35,12 @@ _DEFAULT_SEASON = "the last one while its reporting period runs and for 30 days 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One good answer. `schema` is a component's name, None where it is no JSON."""
+    """One good answer. `schema` is a component's name, None where it is no JSON; it holds for each media type."""
 
     status: int
     description: str
     schema: str | None
-    media_type: str = "application/json"
+    media_types: Sequence[str] = ("application/json",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ _AUDIT_FILTER = (
 
 
 def _export(*parameters: Mapping[str, Any]) -> Operation:
-    told = Told(200, f"the file, streamed; `{NDJSON}` with `format=ndjson`", None, "text/csv")
+    told = Told(200, f"the file, streamed; `{NDJSON}` with `format=ndjson`", None, ("text/csv", NDJSON))
     return Operation((told,), ("invalid", "unknown-field"), (*parameters, _FORMAT))
 
 
@@ -272,7 +272,7 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "list_unmatched": Operation((Told(200, "one page", "UnmatchedReports"),), ("invalid", "unknown-field"), _PAGE),
     "read_unmatched": Operation(
-        (Told(200, "the mail as received", None, "message/rfc822"),),
+        (Told(200, "the mail as received", None, ("message/rfc822",)),),
         ("not-found",),
         (_path("report_id", UUID, "of a report that was kept"),),
     ),
