@@ -123,9 +123,16 @@ async function source(mail) {
   return text.length > shownCharacters ? `${text.slice(0, shownCharacters)}\n… (${size(mail.size)}; save the .eml for all of it)` : text;
 }
 
-function linked(text) {
-  const pieces = text.split(/(https?:\/\/[^\s<>"'\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]+)/i);
-  return pieces.map((piece) => (isWebLink(piece) ? anchor(piece) : piece));
+// Links end where sink/reading.py has them end.
+const URLS = /(https?:\/\/[^\s<>"'`{}|\\^\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]+)/i;
+const AFTER_URL = ".,;:!?)]";
+
+const linked = (text) => text.split(URLS).flatMap((piece, place) => (place % 2 ? linkAndRest(piece) : [piece]));
+
+function linkAndRest(piece) {
+  let end = piece.length;
+  while (AFTER_URL.includes(piece[end - 1])) end -= 1;
+  return [anchor(piece.slice(0, end)), piece.slice(end)];
 }
 
 const anchor = (url) => el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, url);

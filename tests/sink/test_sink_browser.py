@@ -110,6 +110,20 @@ async def test_the_page_lists_and_shows_mails(sink: Sink, browser: Page) -> None
     assert "bounce report" in page
 
 
+async def test_links_end_alike_on_every_tab(sink: Sink, browser: Page) -> None:
+    text = "http:// (see https://a.example/x) [https://a.example/x/y?q=(1)+$&z], https://a.example/?u=https://b.example/`z`。"
+    raw = f"Content-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
+    await send(sink, "a@example.jp", raw=raw.encode())
+    links = ["https://a.example/x", "https://a.example/x/y?q=(1)+$&z", "https://a.example/?u=https://b.example/"]
+    mail = sink.mails()[0]
+    for tab in "text", "links":
+        await show(browser, f"{sink.url}/#/mail/{mail.id}/{tab}", PANEL)
+        found = await browser.locator(".panel a").evaluate_all("found => found.map((each) => [each.href, each.text])")
+        assert found == [[link, link] for link in links]
+    await show(browser, f"{sink.url}/#/mail/{mail.id}/text", PANEL)
+    assert (await browser.locator(".prose").inner_text()).strip() == text
+
+
 async def test_a_new_mail_appears_by_itself(sink: Sink, browser: Page) -> None:
     await show(browser, f"{sink.url}/", "document.querySelector('.live.up')")
     appears = asyncio.create_task(show(browser, f"{sink.url}/#/help", "document.querySelector('.mail')"))
