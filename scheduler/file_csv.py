@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from scheduler.file_text import FileRefused, Lines, TextLine
@@ -22,18 +22,26 @@ _MOST_LINES = 100
 """Of one record: cells with line ends are short texts. A quote that is never closed takes no more lines along."""
 
 
-def csv_items(lines: Lines, name: str) -> Iterator[tuple[int, Any]]:
-    """Number of the first line, and item, of every record. Raises FileRefused for a first line that names no keys."""
+def csv_items(lines: Lines, name: str, columns: Collection[str] | None) -> Iterator[tuple[int, Any]]:
+    """Number of the first line, and item, of every record. Raises FileRefused for a first line that names no keys.
+
+    Where no record follows, they have to be among `columns` (None: any), or it would be silence about what is no CSV.
+    """
     first = _next_line(lines)
     if first is None:
         raise FileRefused(f"{name}: is empty; its first line has to name the columns")
     header = _header(_cells([first]), name)
+    empty = True
     while (line := _next_line(lines)) is not None:
         cells = _record(line, lines, len(header))
         if isinstance(cells, Unparsable):
+            empty = False
             yield line.number, cells
         elif not _blank(cells):
+            empty = False
             yield line.number, _item(header, cells)
+    if empty and columns is not None:
+        _refuse_strangers(header, columns, name)
 
 
 def _next_line(lines: Lines) -> TextLine | None:
@@ -118,6 +126,13 @@ def _header(cells: list[str] | Unparsable, name: str) -> list[str]:
         if any(other.startswith(f"{key}.") for other in named):
             raise FileRefused(f"{name}: the first line names both {key} and what is below it")
     return keys
+
+
+def _refuse_strangers(header: Sequence[str], columns: Collection[str], name: str) -> None:
+    for place, key in enumerate(header, start=1):
+        if key and key not in columns:
+            fault = f"no record follows its first line, of which column {place} is no key known here"
+            raise FileRefused(f"{name}: was read as CSV: {fault}")
 
 
 def _item(header: Sequence[str], cells: Sequence[str]) -> Any:

@@ -3,7 +3,7 @@ or CP932. However long a file is, little of it is in memory at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -27,18 +27,23 @@ class Line:
     raw: Any
 
 
-def read_lines(stream: BinaryIO, name: str) -> Iterator[Line]:
-    """The items of a file that can be read twice. Raises FileRefused where nothing of it can be read."""
+def read_lines(stream: BinaryIO, name: str, columns: Collection[str] | None = None) -> Iterator[Line]:
+    """The items of a file that can be read twice. Raises FileRefused where nothing of it can be read.
+
+    `columns` are those that a CSV file of this use may have (None: any); a record with others is told by itself.
+    """
     encoding = encoding_of(stream, name)
-    for number, raw in _items(stream, name, encoding):
+    for number, raw in _items(stream, name, encoding, columns):
         yield Line(number, raw)
 
 
-def _items(stream: BinaryIO, name: str, encoding: Encoding) -> Iterator[tuple[int, Any]]:
+def _items(
+    stream: BinaryIO, name: str, encoding: Encoding, columns: Collection[str] | None
+) -> Iterator[tuple[int, Any]]:
     first = _first_character(stream, encoding)
     if name.lower().endswith(".csv") or not (name.lower().endswith(_JSON_NAMES) or first in ("{", "[", "")):
         with encoding.open(stream, newline="") as text:
-            yield from csv_items(Lines(text, encoding), name)
+            yield from csv_items(Lines(text, encoding), name, columns)
     elif first == "[":
         with encoding.open(stream, newline=None) as text:
             yield from array_items(text, encoding)

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 import typer
 
 from core.errors import TodokeError
+from scheduler.file_columns import JOB_COLUMNS, REPORT_COLUMNS
 from todoke.cli import publishing
 
 REPORT: dict[str, Any] = {
@@ -152,6 +153,35 @@ def test_utf_16_is_refused_before_anything_is_done(tmp_path: Path) -> None:
         call(publishing.set_reports, file)
 
 
+@pytest.mark.parametrize(
+    ("command", "text", "column"),
+    [
+        (publishing.publish_jobs, "memo", 1),
+        (publishing.publish_jobs, "job_id,kind,prefecture\n", 3),
+        (publishing.publish_jobs, "job_id,kind,status\n,,\n", 3),
+        (publishing.set_reports, "fiscal_year,job_id\n", 2),
+    ],
+)
+def test_a_first_line_alone_that_names_no_columns_of_ours_is_refused(
+    tmp_path: Path, command: Callable[..., None], text: str, column: int
+) -> None:
+    for name in "x.txt", "x.csv":
+        (tmp_path / name).write_text(text)
+        with pytest.raises(TodokeError, match=f"{name}: was read as CSV: .* column {column} is no key known here$"):
+            call(command, tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("command", "columns"), [(publishing.publish_jobs, JOB_COLUMNS), (publishing.set_reports, REPORT_COLUMNS)]
+)
+def test_a_table_without_records_is_an_empty_one(
+    tmp_path: Path, command: Callable[..., None], columns: Collection[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "x.csv").write_text(f"{','.join(sorted(columns))},,\n")
+    assert call(command, tmp_path / "x.csv") == 0
+    assert capsys.readouterr().out == "0 accepted, 0 refused\n"
+
+
 def test_what_a_hostile_name_holds_does_not_reach_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -175,8 +205,8 @@ def test_a_long_file_is_answered_while_it_is_read(
     told: list[tuple[int, int]] = []
     real = publishing.read_lines
 
-    def counting(stream: Any, name: str) -> Any:
-        for line in real(stream, name):
+    def counting(*args: Any) -> Any:
+        for line in real(*args):
             read.append(line.number)
             yield line
 

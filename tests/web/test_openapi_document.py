@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from core.problems import TITLES
 from core.statuses import Status
+from scheduler.file_columns import JOB_COLUMNS, REPORT_COLUMNS
 from store.people import Role
 from web.app import ROUTERS
 from web.openapi.operations import OPERATIONS
@@ -51,6 +52,23 @@ async def test_the_problems_that_are_told_exist(document: Any) -> None:
             for status, answer in call["responses"].items():
                 for code in answer["description"].split(", ") if int(status) >= 400 else []:
                     assert TITLES[code][0] == int(status)
+
+
+async def test_csv_files_have_a_column_for_every_key(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+
+    def columns(name: str) -> set[str]:
+        found: set[str] = set()
+        for key, value in schemas[name]["properties"].items():
+            inner = value.get("anyOf", [value])[0]
+            below = columns(inner["$ref"].rpartition("/")[2]) if "$ref" in inner else ()
+            found |= {f"{key}.{each}" for each in below} or {key}
+        return found
+
+    data = schemas["Job"]["properties"]["data"]["anyOf"][0]["description"]
+    keys = {f"data.{key}" for braces in re.findall(r"{([^}]*)}", data) for key in re.findall(r"[a-z]+_?[a-z]+", braces)}
+    assert columns("Job") - {"data"} | keys - {"data.not", "data.over"} == JOB_COLUMNS
+    assert columns("Report") == REPORT_COLUMNS
 
 
 async def test_the_example_job_is_accepted(document: Any, sqlite_api: Any) -> None:

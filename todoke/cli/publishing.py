@@ -9,12 +9,13 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from scheduler.file_columns import JOB_COLUMNS, REPORT_COLUMNS
 from scheduler.files import Line, read_lines
 from scheduler.intake import Answer
 from store.people import COMMAND_LINE
@@ -33,17 +34,19 @@ Accept = Callable[[Sequence[Any], str], Awaitable[list[Answer]]]
 
 def publish_jobs(file: str, *, as_json: bool) -> None:
     """Hand in jobs."""
-    run(_feed(file, lambda wiring: wiring.intake.accept, _JOBS_AT_ONCE, _outlet(as_json)))
+    run(_feed(file, lambda wiring: wiring.intake.accept, JOB_COLUMNS, _JOBS_AT_ONCE, _outlet(as_json)))
 
 
 def set_reports(file: str, *, as_json: bool) -> None:
     """Set reporting statuses."""
-    run(_feed(file, lambda wiring: wiring.reporting.accept, _REPORTS_AT_ONCE, _outlet(as_json)))
+    run(_feed(file, lambda wiring: wiring.reporting.accept, REPORT_COLUMNS, _REPORTS_AT_ONCE, _outlet(as_json)))
 
 
-async def _feed(file: str, accept_of: Callable[[Wiring], Accept], at_once: int, outlet: Outlet) -> None:
+async def _feed(
+    file: str, accept_of: Callable[[Wiring], Accept], columns: Collection[str], at_once: int, outlet: Outlet
+) -> None:
     with _opened(file) as (stream, name):
-        lines = read_lines(stream, name)
+        lines = read_lines(stream, name, columns)
         progress = Progress(stream)
         async with open_wiring() as wiring:
             accept = accept_of(wiring)
