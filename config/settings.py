@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     )
 
     environment: Environment = Environment.LOCAL
-    """`local`, `staging` or `production`."""
+    """`local` invents what is missing, `staging` mails nobody unasked, `production` refuses what is unsafe."""
     data_dir: Annotated[Path, Absolute] = Field(default_factory=_default_data_dir)
     """Folder of the database and the local key file. Default: `todoke` in $XDG_DATA_HOME or ~/.local/share."""
     config_dir: Annotated[DirectoryPath, Absolute] | None = None
@@ -154,7 +154,7 @@ class Settings(BaseSettings):
     http_port: ListeningPort = 8080
     """Port of the API and the pages; 0: any free one."""
     max_body_bytes: Count = 16 * 1024 * 1024
-    """Largest body of a request."""
+    """Largest body of a request, in octets."""
     api_token: SecretStr | None = None
     """An admin token, accepted in `local` only."""
     public_url: Annotated[str, AfterValidator(read_public_url)] | None = None
@@ -227,7 +227,7 @@ class Settings(BaseSettings):
     log_format: LogFormat = LogFormat.AUTO
     """`auto`, `console` or `json`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least level that is logged."""
+    """Least level that is logged: `debug`, `info`, `warning` or `error`."""
 
     _layers: tuple[Layer, ...] = PrivateAttr(default=())
     _local_only: tuple[str, ...] = PrivateAttr(default=())
