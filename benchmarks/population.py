@@ -104,7 +104,9 @@ SELECT
   CASE WHEN slot < 29 THEN code END,
   CASE WHEN slot < 29 THEN prefecture END,
   email, email, '{}',
-  CASE WHEN kind = 'guide' THEN jsonb_build_object('login_id', 'h' || code) ELSE '{}' END,
+  CASE kind WHEN 'guide' THEN jsonb_build_object('login_id', 'h' || code)
+    WHEN 'reminder' THEN jsonb_build_object('scheme', 'medical-function', 'fiscal_year', 2023 + (slot - 9) / 4)
+    ELSE '{}' END,
   '<' || g || '@example.jp>', 'business-hours', 1, at, at, 1, at,
   CASE WHEN status IN ('sent', 'undelivered') THEN at + interval '1 minute' END,
   CASE WHEN status = 'sent' THEN at + interval '3 days' END,

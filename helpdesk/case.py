@@ -20,8 +20,8 @@ NOBODY_READS_THE_MAIL = frozenset({Symptom.PERSON_LEFT, Symptom.CANNOT_VIEW})
 class Case:
     """The facts of a call, read. `desk` is the one that the chosen procedure names.
 
-    `refused` is the kind of a mail that somebody wanted to send again, `issued_before` an account-issue that was
-    published twice.
+    `refused` is the kind of a mail that somebody wanted to send again, `refused_mail` a reminder among them,
+    `issued_before` an account-issue that was published twice.
     """
 
     facts: InstitutionFacts
@@ -32,6 +32,7 @@ class Case:
     desk: Desk = Desk.PREFECTURE
     refused: Kind | None = None
     issued_before: bool = False
+    refused_mail: MessageFacts | None = None
 
     @property
     def standing(self) -> Standing:
@@ -88,9 +89,10 @@ def open_case(
     refused: Kind | None = None,
     *,
     issued_before: bool = False,
+    refused_mail: MessageFacts | None = None,
 ) -> Case:
     """Read the facts. Raises `WrongPrefecture` for the settings of another prefecture than the institution's."""
     if facts.prefecture is not None and prefecture.code != facts.prefecture:
         raise WrongPrefecture(facts.prefecture, prefecture.code)
     reading = read(facts, past_review=symptom in NOBODY_READS_THE_MAIL)
-    return Case(facts, prefecture, today, reading, symptom, Desk.PREFECTURE, refused, issued_before)
+    return Case(facts, prefecture, today, reading, symptom, Desk.PREFECTURE, refused, issued_before, refused_mail)

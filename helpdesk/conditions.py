@@ -15,6 +15,7 @@ from helpdesk.decisions import choose
 from helpdesk.desks import desk_for
 from helpdesk.facts import MessageFacts
 from helpdesk.registered import registered_suppression
+from helpdesk.reports import last_reminders, report_behind, reports_told, running_periods
 from helpdesk.standing import Standing
 from helpdesk.vocabulary import Desk, ProcedureId, ReportStatus, Symptom
 
@@ -89,7 +90,11 @@ def _decided(note: str) -> Predicate:
 
 
 def _report_status(status: ReportStatus) -> Predicate:
-    return lambda case: case.facts.reporting is not None and case.facts.reporting.status is status
+    def holds(case: Case) -> bool:
+        report = report_behind(case)
+        return report is not None and report.status is status
+
+    return holds
 
 
 def _desk(desk: Desk) -> Predicate:
@@ -137,7 +142,7 @@ def _in_period(case: Case) -> bool:
 
 
 def _no_last_year_data(case: Case) -> bool:
-    return case.facts.reporting is not None and not case.facts.reporting.last_year_data
+    return any(report.current and not report.last_year_data for report in case.facts.reporting)
 
 
 def _insurance_number_asked(case: Case) -> bool:
@@ -161,6 +166,9 @@ CONDITIONS: Mapping[str, Predicate] = {
     **{f"{kind}-mailbox-full": _mailbox_full(kind) for kind in Kind},
     **{f"route-{route}": _route(route) for route in Route},
     **{f"report-{status}": _report_status(status) for status in ReportStatus},
+    "report-known": lambda case: bool(reports_told(case)),
+    "report-in-period": lambda case: bool(running_periods(case)),
+    "reminded": lambda case: bool(last_reminders(case)),
     **{f"desk-{desk}": _desk(desk) for desk in Desk},
     **{f"login-id-at-{desk}": _login_id_desk(desk) for desk in Desk},
     Note.NO_MAIL_PERMITTED: _decided(Note.NO_MAIL_PERMITTED),

@@ -5,12 +5,13 @@ Moments are aware; days are those of Asia/Tokyo.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import NamedTuple
 
 from core.errors import TodokeError
-from core.kinds import Account, InstitutionType, Kind, Route
+from core.kinds import Account, InstitutionType, Kind, Route, Scheme
 from core.mail import Contact
 from core.masking import mask_email
 from core.reports import Reason
@@ -20,11 +21,18 @@ from helpdesk.vocabulary import Desk, ReportStatus, Symptom
 _MAILBOX_FULL_CODES = frozenset({"4.2.2", "5.2.2"})  # RFC 3463 section 3.3
 
 
+class ReportKey(NamedTuple):
+    """Which of an institution's reports (contract section 5)."""
+
+    scheme: Scheme
+    fiscal_year: int
+
+
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
     """One mail. `status_at` is when it came to its present status, `resend_of` the id of the mail that it repeats.
 
-    `last_answer` is the reason of its last try's failure where tries ran out over it.
+    `last_answer` is the reason of its last try's failure where tries ran out over it, `report` what a reminder is of.
     """
 
     id: str
@@ -41,6 +49,7 @@ class MessageFacts:
     enhanced_code: str | None = None
     last_answer: str | None = None
     resend_of: str | None = None
+    report: ReportKey | None = None
 
     @property
     def email_masked(self) -> str:
@@ -69,15 +78,6 @@ class ApplicationFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportingFacts:
-    """The report of the current fiscal year. `last_year_data` is True where nobody said."""
-
-    status: ReportStatus
-    as_of: datetime
-    last_year_data: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class SuppressionFacts:
     """送信停止 of an address for all kinds of mail. `by_hand`: a person entered it, no mail came back."""
 
@@ -86,10 +86,34 @@ class SuppressionFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportPeriod:
+    """定期報告期間, both days included (rules 66, 70)."""
+
+    start: date
+    end: date
+
+
+@dataclass(frozen=True, slots=True)
+class ReportingFacts:
+    """One report. `status` and `as_of` are None where nobody said: it counts as 未報告, `last_year_data` is True.
+
+    `period` is its own reporting period; `current`: its fiscal year is the one that counts today.
+    """
+
+    key: ReportKey
+    status: ReportStatus | None = None
+    as_of: datetime | None = None
+    last_year_data: bool = True
+    period: ReportPeriod | None = None
+    current: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class InstitutionFacts:
     """報告機関 as far as known. `messages` are those that belong to no application, such as reminders.
 
-    `suppressed` are the addresses to which nothing is sent for this institution.
+    `reporting` are the reports on record and those reminded of; `suppressed` are the addresses to which nothing is
+    sent for this institution.
     """
 
     code: str
@@ -99,21 +123,18 @@ class InstitutionFacts:
     known: bool = True
     applications: tuple[ApplicationFacts, ...] = ()
     messages: tuple[MessageFacts, ...] = ()
-    reporting: ReportingFacts | None = None
+    reporting: tuple[ReportingFacts, ...] = ()
     suppressed: tuple[SuppressionFacts, ...] = ()
+
+    @property
+    def all_messages(self) -> Sequence[MessageFacts]:
+        """Its mails, whatever they belong to."""
+        return [mail for mails in (self.messages, *(own.messages for own in self.applications)) for mail in mails]
 
     @classmethod
     def unknown(cls, code: str) -> InstitutionFacts:
         """An institution of which no job and no report was ever heard."""
         return cls(code, name=None, type=None, prefecture=None, known=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ReportPeriod:
-    """定期報告期間, both days included (rules 66, 70)."""
-
-    start: date
-    end: date
 
 
 @dataclass(frozen=True, slots=True)

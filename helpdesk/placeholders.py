@@ -17,6 +17,7 @@ from helpdesk.dates import day_text, span_text, weeks_text
 from helpdesk.desks import contact_of, contact_text, desk_for
 from helpdesk.facts import MessageFacts
 from helpdesk.registered import registered_mail
+from helpdesk.reports import ends_text, reminders_text, report_behind, states_text
 from helpdesk.vocabulary import Desk, Symptom
 
 Fill: TypeAlias = Callable[[Case], str | None]
@@ -132,7 +133,8 @@ def _period_end(case: Case) -> str | None:
 
 
 def _report_as_of(case: Case) -> date | None:
-    return None if case.facts.reporting is None else tokyo_date(case.facts.reporting.as_of)
+    report = report_behind(case)
+    return None if report is None or report.as_of is None else tokyo_date(report.as_of)
 
 
 def _scheme(case: Case) -> str:
@@ -178,6 +180,9 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
     "period_start_on": Placeholder(_period_start, _PERIOD),
     "period_end_on": Placeholder(_period_end, _PERIOD),
     "report_as_of_on": Placeholder(_day(_report_as_of), _REPORTING),
+    "report_states": Placeholder(states_text, _REPORTING | {"report-known"}),
+    "report_end_on": Placeholder(ends_text, frozenset({"report-in-period"})),
+    "reminders_sent": Placeholder(reminders_text, frozenset({"reminded"})),
     "insurance_prefix": Placeholder(
         lambda case: case.prefecture.insurance_prefix,
         frozenset({"insurance-number-asked"}),

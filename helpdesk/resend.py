@@ -8,7 +8,7 @@ from core.kinds import Kind
 from helpdesk.advice import write
 from helpdesk.case import open_case
 from helpdesk.decisions import instead_of_guide, instead_of_resending
-from helpdesk.facts import InstitutionFacts, PrefectureFacts
+from helpdesk.facts import InstitutionFacts, MessageFacts, PrefectureFacts
 from helpdesk.procedures import Procedure
 from helpdesk.wording import Texts, built_in_texts
 
@@ -19,15 +19,22 @@ def resend_refusal(
     prefecture: PrefectureFacts,
     today: date,
     *,
+    message_id: str | None = None,
     texts: Texts | None = None,
 ) -> Procedure | None:
     """Why a mail of this kind is not sent again and what helps instead; None where it may be (contract section 4).
 
-    A `code` belongs to no institution: it is asked with `InstitutionFacts.unknown("")`.
+    A `code` belongs to no institution: it is asked with `InstitutionFacts.unknown("")`. With `message_id` the answer
+    for a reminder is about the report that this one is of.
     """
-    case = open_case(facts, prefecture, today, refused=kind)
+    mail = _reminder(facts, message_id) if kind is Kind.REMINDER else None
+    case = open_case(facts, prefecture, today, refused=kind, refused_mail=mail)
     procedure = instead_of_resending(kind, case)
     return None if procedure is None else write(procedure, case, texts or built_in_texts())
+
+
+def _reminder(facts: InstitutionFacts, message_id: str | None) -> MessageFacts | None:
+    return next((mail for mail in facts.all_messages if mail.id == message_id), None)
 
 
 def issued_refusal(

@@ -117,3 +117,15 @@ class ReportStatus(_Hyphenated):
     NOT_STARTED = auto()
     IN_PROGRESS = auto()
     REPORTED = auto()
+
+    @property
+    def label(self) -> str:
+        """The status as G-MIS shows it."""
+        return _REPORT_STATUS_LABELS[self]
+
+
+_REPORT_STATUS_LABELS: Mapping[ReportStatus, str] = {
+    ReportStatus.NOT_STARTED: "未報告",
+    ReportStatus.IN_PROGRESS: "報告中",
+    ReportStatus.REPORTED: "報告済",
+}

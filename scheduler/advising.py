@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from helpdesk.facts import (
     MessageFacts,
     PrefectureFacts,
     ReportingFacts,
+    ReportKey,
     ReportPeriod,
     SuppressionFacts,
 )
@@ -117,10 +118,10 @@ class Advisor:
         facts, place = await self._facts(institution_code)
         return issued_refusal(facts, place, self._today(), texts=self._texts).as_dict()
 
-    async def resend_refusal(self, kind: Kind, institution_code: str | None) -> dict[str, Any] | None:
-        """What helps instead of sending a mail of this kind again; None where it may be sent again."""
+    async def resend_refusal(self, kind: Kind, institution_code: str | None, message_id: str) -> dict[str, Any] | None:
+        """What helps instead of sending this mail, of this kind, again; None where it may be sent again."""
         facts, place = await self._facts(institution_code or "")
-        procedure = resend_refusal(kind, facts, place, self._today(), texts=self._texts)
+        procedure = resend_refusal(kind, facts, place, self._today(), message_id=message_id, texts=self._texts)
         return None if procedure is None else procedure.as_dict()
 
     async def institution_view(self, code: str, sight: Sight, *, whole: bool) -> dict[str, Any] | None:
@@ -133,7 +134,7 @@ class Advisor:
         """The same of a record that was read already, with the procedure for a symptom."""
         now = self._clock.now()
         facts = self._facts_of(record)
-        place = self._place(facts.prefecture, facts.type)
+        place = self._place(facts.prefecture, _usual_scheme(facts))
         return _record_view(record, now, whole=whole) | {
             "summary": summarise(facts, place, self._today(), texts=self._texts),
             "procedure": advise(symptom, facts, place, self._today(), texts=self._texts).as_dict(),
@@ -144,38 +145,47 @@ class Advisor:
 
     async def _facts(self, code: str, prefecture: str | None = None) -> tuple[InstitutionFacts, PrefectureFacts]:
         record = await self._record(code, EVERYTHING) if code else None
-        if record is None:
-            return InstitutionFacts.unknown(code), self._place(prefecture, None)
-        facts = self._facts_of(record)
-        return facts, self._place(facts.prefecture, facts.type)
+        facts = InstitutionFacts.unknown(code) if record is None else self._facts_of(record)
+        return facts, self._place(facts.prefecture or prefecture, _usual_scheme(facts))
 
     def _facts_of(self, record: InstitutionRecord) -> InstitutionFacts:
-        scheme = Scheme.default_for(InstitutionType(record.institution.type))
-        season = self._prefectures.season_on(self._today(), record.institution.prefecture, scheme)
-        return institution_facts(record, self._clock.now(), season)
+        return institution_facts(record, self._clock.now(), self._reporting(record))
+
+    def _reporting(self, record: InstitutionRecord) -> Iterator[ReportingFacts]:
+        on_record = {_report_key(row): row for row in record.reporting}
+        reminded = {_report_key(mail) for mail in record.messages if mail.kind == Kind.REMINDER}
+        for key in {*on_record, *reminded}:
+            yield self._report(key, on_record.get(key), record.institution.prefecture)
+
+    def _report(self, key: ReportKey, row: AnyRow | None, prefecture: str) -> ReportingFacts:
+        period = self._prefectures.facts(prefecture, *key).period
+        current = self._prefectures.season_on(self._today(), prefecture, key.scheme) == key.fiscal_year
+        if row is None:
+            return ReportingFacts(key, period=period, current=current)
+        return ReportingFacts(key, ReportStatus(row.status), row.as_of, row.last_year_data, period, current)
 
     async def _record(self, code: str, sight: Sight) -> InstitutionRecord | None:
         async with self._db.read() as conn:
             return await institution_record(conn, code, sight)
 
-    def _place(self, prefecture: str | None, kind: InstitutionType | None) -> PrefectureFacts:
-        scheme = Scheme.default_for(kind or InstitutionType.HOSPITAL)
+    def _place(self, prefecture: str | None, scheme: Scheme) -> PrefectureFacts:
         season = self._prefectures.season_on(self._today(), prefecture, scheme)
         return self._prefectures.facts(prefecture, scheme, season)
 
 
-def institution_facts(record: InstitutionRecord, now: datetime, fiscal_year: int) -> InstitutionFacts:
-    """What the rules need to know of an institution; of its reports, that of this fiscal year."""
+def institution_facts(
+    record: InstitutionRecord, now: datetime, reporting: Iterable[ReportingFacts]
+) -> InstitutionFacts:
+    """What the rules need to know of an institution and its reports."""
     institution = record.institution
-    kind = InstitutionType(institution.type)
     return InstitutionFacts(
         code=institution.code,
         name=institution.name,
-        type=kind,
+        type=InstitutionType(institution.type),
         prefecture=institution.prefecture,
         applications=tuple(_application_facts(row, record, now) for row in record.applications),
         messages=_message_facts(_without_application(record), record, now),
-        reporting=_reporting_facts(record, Scheme.default_for(kind), fiscal_year),
+        reporting=tuple(reporting),
         suppressed=tuple(SuppressionFacts(entry.email, entry.reason == BY_HAND) for entry in record.stopped),
     )
 
@@ -223,16 +233,21 @@ def _message_facts(mails: Iterable[AnyRow], record: InstitutionRecord, now: date
             enhanced_code=mail.enhanced_code,
             last_answer=record.last_answer.get(mail.id),
             resend_of=mail.resend_of,
+            report=_report_key(mail) if mail.kind == Kind.REMINDER else None,
         )
         for mail in mails
     )
 
 
-def _reporting_facts(record: InstitutionRecord, scheme: Scheme, fiscal_year: int) -> ReportingFacts | None:
-    for row in record.reporting:
-        if (row.scheme, row.fiscal_year) == (scheme, fiscal_year):
-            return ReportingFacts(ReportStatus(row.status), row.as_of, row.last_year_data)
-    return None
+def _report_key(row: AnyRow) -> ReportKey:
+    return ReportKey(Scheme(row.scheme), row.fiscal_year)
+
+
+def _usual_scheme(facts: InstitutionFacts) -> Scheme:
+    """What it reports under by its type; another one where that is the only one it is heard of with."""
+    by_type = Scheme.default_for(facts.type or InstitutionType.HOSPITAL)
+    heard_of = {report.key.scheme for report in facts.reporting if report.current}
+    return by_type if by_type in heard_of or not heard_of else min(heard_of)
 
 
 def _record_view(record: InstitutionRecord, now: datetime, *, whole: bool) -> dict[str, Any]:

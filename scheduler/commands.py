@@ -76,7 +76,7 @@ class CommandRefused(TodokeError):
 class ResendAdvice(Protocol):
     """What helps where a mail cannot be sent again."""
 
-    async def resend_refusal(self, kind: Kind, institution_code: str | None) -> dict[str, Any] | None:
+    async def resend_refusal(self, kind: Kind, institution_code: str | None, message_id: str) -> dict[str, Any] | None:
         """The procedure; None for a kind that may be sent again."""
 
     async def advise(
@@ -203,7 +203,7 @@ class Commands:
         return str(row["id"])
 
     async def _refuse_kind(self, first: AnyRow) -> None:
-        procedure = await self._advice.resend_refusal(Kind(first.kind), first.institution_code)
+        procedure = await self._advice.resend_refusal(Kind(first.kind), first.institution_code, first.id)
         if procedure is not None:
             raise CommandRefused(Problem("resend-impossible", extra={"procedure": procedure}))
 

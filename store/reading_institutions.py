@@ -17,6 +17,12 @@ from store.tables import applications, events, institutions, messages, reporting
 
 _TRIES_RAN_OUT = "retries-exhausted"
 
+_REMINDS_OF = (
+    messages.c.data["scheme"].as_string().label("scheme"),
+    messages.c.data["fiscal_year"].as_integer().label("fiscal_year"),
+)
+"""What a reminder is of; NULL for other kinds."""
+
 
 @dataclass(frozen=True, slots=True)
 class InstitutionRecord:
@@ -65,7 +71,7 @@ async def institution_record(conn: AsyncConnection, code: str, sight: Sight) -> 
 
 
 async def _messages(conn: AsyncConnection, code: str, sight: Sight) -> Sequence[AnyRow]:
-    query = select(*MESSAGE_COLUMNS, messages.c.resend_of).where(messages.c.institution_code == code)
+    query = select(*MESSAGE_COLUMNS, messages.c.resend_of, *_REMINDS_OF).where(messages.c.institution_code == code)
     if sight.prefecture is not None:
         query = query.where(messages.c.kind != Kind.CODE)
     return (await conn.execute(query.order_by(messages.c.created_at, messages.c.id))).all()

@@ -10,11 +10,19 @@ from typing import NamedTuple
 import pytest
 
 from core.jst import TOKYO
-from core.kinds import Account, InstitutionType, Kind, Route
+from core.kinds import Account, InstitutionType, Kind, Route, Scheme
 from core.mail import Contact
 from core.statuses import Status
-from helpdesk.facts import ApplicationFacts, InstitutionFacts, MessageFacts, PrefectureFacts, ReportPeriod
-from helpdesk.vocabulary import Desk, Symptom
+from helpdesk.facts import (
+    ApplicationFacts,
+    InstitutionFacts,
+    MessageFacts,
+    PrefectureFacts,
+    ReportingFacts,
+    ReportKey,
+    ReportPeriod,
+)
+from helpdesk.vocabulary import Desk, ReportStatus, Symptom
 
 RECEIVED = date(2026, 12, 1)
 
@@ -100,6 +108,15 @@ class World:
             "prefecture": "35",
         }
         return InstitutionFacts(**facts | changes, applications=applications)
+
+    def report(self, scheme: Scheme = Scheme.MEDICAL_FUNCTION, **changes) -> ReportingFacts:
+        facts = {
+            "key": ReportKey(scheme, 2026),
+            "status": ReportStatus.NOT_STARTED,
+            "as_of": self.moment(date(2027, 1, 8)),
+            "period": self.period,
+        }
+        return ReportingFacts(**facts | changes)
 
     def yamaguchi(self, **changes) -> PrefectureFacts:
         facts = {

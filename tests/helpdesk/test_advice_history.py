@@ -10,9 +10,9 @@ from core.errors import TodokeError
 from core.kinds import Account, InstitutionType, Kind, Route
 from core.statuses import Status
 from helpdesk.advice import advise
-from helpdesk.facts import ReportingFacts, WrongPrefecture
+from helpdesk.facts import WrongPrefecture
 from helpdesk.summary import summarise
-from helpdesk.vocabulary import Desk, ReportStatus, Symptom
+from helpdesk.vocabulary import Desk, Symptom
 
 LATER = date(2027, 1, 12)
 
@@ -243,14 +243,6 @@ def test_an_expired_link_is_told_from_the_day_after(world):
     for today, told in ((date(2027, 1, 4), False), (date(2027, 1, 5), True)):
         procedure = answer(world, "url-unreachable", world.application(guide), today=today)
         assert any("有効期限（1月4日（月））" in step for step in procedure.steps) is told
-
-
-def test_the_report_is_told_with_its_state(world):
-    for status, word in ((ReportStatus.IN_PROGRESS, "「報告中」"), (ReportStatus.REPORTED, "行き違い")):
-        reporting = ReportingFacts(status, world.moment(date(2027, 1, 8)))
-        procedure = answer(world, "reminded-though-reported", reporting=reporting, today=LATER)
-        assert procedure.id == "press-report-button"
-        assert any("1月8日（金）時点" in step and word in step for step in procedure.steps)
 
 
 def test_a_reset_mail_that_bounced_is_named(world):

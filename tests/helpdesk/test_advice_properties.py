@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.jobs import Note
 from core.jst import TOKYO
-from core.kinds import Account, InstitutionType, Kind, Route
+from core.kinds import Account, InstitutionType, Kind, Route, Scheme
 from core.mail import Contact
 from core.reports import Reason
 from core.statuses import Status
@@ -21,6 +21,7 @@ from helpdesk.facts import (
     MessageFacts,
     PrefectureFacts,
     ReportingFacts,
+    ReportKey,
     ReportPeriod,
     SuppressionFacts,
 )
@@ -34,6 +35,12 @@ REASONS = st.sampled_from(
     [None, *Reason, "withdrawn", "retries-exhausted", "pre-check-undelivered", "pre-check-expired", "guide-expired"]
 )
 NOTES = st.sampled_from([None, Note.NO_MAIL_PERMITTED, Note.NO_MAIL_PREFECTURE_TELLS])
+
+REPORT_KEYS = st.builds(ReportKey, st.sampled_from(Scheme), st.sampled_from([2025, 2026]))
+PERIODS = st.none() | DAYS.map(lambda start: ReportPeriod(start, start + timedelta(days=85)))
+REPORTS = st.builds(ReportingFacts, REPORT_KEYS, st.sampled_from(ReportStatus), MOMENTS, st.booleans(), PERIODS) | (
+    st.builds(ReportingFacts, REPORT_KEYS, period=PERIODS, current=st.booleans())
+)
 
 MESSAGES = st.builds(
     MessageFacts,
@@ -49,6 +56,7 @@ MESSAGES = st.builds(
     expires_at=st.none() | MOMENTS,
     reason=REASONS,
     enhanced_code=st.sampled_from([None, "4.2.2", "5.1.1"]),
+    report=st.none() | REPORT_KEYS,
 )
 MAILS = st.lists(MESSAGES, max_size=5).map(tuple)
 APPLICATIONS = st.builds(
@@ -71,7 +79,7 @@ INSTITUTIONS = st.builds(
     known=st.booleans(),
     applications=st.lists(APPLICATIONS, max_size=4).map(tuple),
     messages=MAILS,
-    reporting=st.none() | st.builds(ReportingFacts, st.sampled_from(ReportStatus), MOMENTS, st.booleans()),
+    reporting=st.lists(REPORTS, max_size=3, unique_by=lambda report: report.key).map(tuple),
     suppressed=st.lists(st.builds(SuppressionFacts, st.just("himitsu@example.jp"), st.booleans()), max_size=1).map(
         tuple
     ),
@@ -87,7 +95,7 @@ PREFECTURES = st.builds(
     trouble_day=st.integers(1, 60),
     paper_accepted=st.none() | st.booleans(),
     insurance_prefix=st.none() | st.just("351"),
-    period=st.none() | DAYS.map(lambda start: ReportPeriod(start, start + timedelta(days=85))),
+    period=PERIODS,
     notice=st.none() | st.just("県からのお知らせです。"),
 )
 

@@ -10,9 +10,9 @@ import pytest
 from core.kinds import Account
 from core.statuses import Status
 from helpdesk.advice import advise
-from helpdesk.facts import InstitutionFacts, ReportingFacts
+from helpdesk.facts import InstitutionFacts
 from helpdesk.summary import summarise
-from helpdesk.vocabulary import ReportStatus, Symptom
+from helpdesk.vocabulary import Symptom
 
 AGES = (0, 20, 21)
 GONE = {Status.EXPIRED, Status.SUPPRESSED}
@@ -191,8 +191,7 @@ def test_within_the_period_a_grey_button_means_that_last_years_data_are_missing(
         (False, world.period.start - timedelta(days=1)): "check-period",
     }
     for (last_year_data, today), right in cases.items():
-        reporting = ReportingFacts(ReportStatus.NOT_STARTED, as_of, last_year_data)
-        facts = world.institution(reporting=reporting)
+        facts = world.institution(reporting=(world.report(as_of=as_of, last_year_data=last_year_data),))
         procedure = advise(Symptom.REPORT_BUTTON_GREYED, facts, world.yamaguchi(), today)
         assert procedure.id == right
         assert any("昨年度の報告データがG-MIS上に存在しない場合" in step for step in procedure.steps)

@@ -11,7 +11,7 @@ from core.errors import ConfigurationError
 from helpdesk.advice import advise
 from helpdesk.case import open_case
 from helpdesk.conditions import CONDITIONS, IMPLIED
-from helpdesk.facts import ReportingFacts, SuppressionFacts
+from helpdesk.facts import SuppressionFacts
 from helpdesk.lint import check, load_texts
 from helpdesk.placeholders import PLACEHOLDERS
 from helpdesk.standing import Standing
@@ -330,7 +330,7 @@ def test_a_prefecture_has_no_prefectures_of_its_own(tmp_path):
 
 def test_a_condition_gives_what_it_promises(world):
     """Where a condition holds, what it implies holds, and its placeholders can be filled."""
-    reporting = ReportingFacts(ReportStatus.REPORTED, world.moment(world.received))
+    reporting = (world.report(status=ReportStatus.REPORTED),)
     broken = []
     for state in world.states():
         suppressed = (SuppressionFacts("soumu@minato-hp.example.jp", by_hand=state.guide is None),)

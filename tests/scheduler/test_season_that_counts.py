@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from core.era import fiscal_year_of
 from core.kinds import Kind, Scheme
+from core.statuses import Status
 from helpdesk.vocabulary import Symptom
 from scheduler.reminders import season_on
 
@@ -121,3 +122,43 @@ async def test_somebody_who_missed_the_end_is_told_whom_to_call(season: Any) -> 
     season.leap("2027-05-01T10:00")
     later = await season.wiring.advisor.advise(Symptom.REPORT_BUTTON_GREYED, CODE)
     assert "開始日まで、しばらくお待ちください。" in later["steps"]
+
+
+@pytest.fixture
+async def both(season: Any) -> list[str]:
+    """A hospital has reported under one scheme and is reminded of the other: the ids of what was sent."""
+    season.leap("2027-03-15T10:00")
+    await season.told(season.word(status="reported"), season.word(scheme="primary-care"))
+    season.leap("2027-03-16T10:00")
+    assert len(await season.send()) == 1
+    return [row.id for row in await season.reminders() if row.status == Status.SENT]
+
+
+async def test_who_is_reminded_of_one_report_hears_of_that_one(season: Any, both: list[str]) -> None:
+    advice = await season.wiring.advisor.advise(Symptom.REMINDED_THOUGH_REPORTED, CODE)
+    refusal = await season.wiring.advisor.resend_refusal(Kind.REMINDER, CODE, both[0])
+    for answer in (advice, refusal):
+        text = "\n".join(answer["steps"])
+        assert "かかりつけ医機能報告制度は3月15日（月）時点で「未報告」となっています。" in text
+        assert "かかりつけ医機能報告制度について3月16日（火）に" in text
+        assert "修正がない場合でも、報告が必要です。" in text
+        assert "そのままで結構です" not in text
+    season.leap("2027-03-17T10:00")
+    await season.told(season.word(scheme="primary-care", status="reported"))
+    advice = await season.wiring.advisor.advise(Symptom.REMINDED_THOUGH_REPORTED, CODE)
+    assert any("かかりつけ医機能報告制度は3月17日（水）時点で「報告済」" in step for step in advice["steps"])
+    assert any("そのままで結構です" in step for step in advice["steps"])
+
+
+async def test_an_institution_heard_of_with_one_scheme_alone_is_answered_by_it(season: Any) -> None:
+    season.write("periods.toml", "[primary-care.prefectures.35.years.2026]\nend = '04-09'\n")
+    await season.restart()
+    season.leap("2027-04-06T10:00")
+    await season.told(season.word(scheme="primary-care", status="in-progress", last_year_data=False))
+    reminded = await season.wiring.advisor.advise(Symptom.REMINDED_THOUGH_REPORTED, CODE)
+    assert any(
+        "かかりつけ医機能報告制度は4月6日（火）時点で「報告中」となっています" in step for step in reminded["steps"]
+    )
+    assert "定期報告の終了日は、令和9年4月9日（金）です。" in reminded["steps"]
+    greyed = await season.wiring.advisor.advise(Symptom.REPORT_BUTTON_GREYED, CODE)
+    assert greyed["id"] == "use-new-report"

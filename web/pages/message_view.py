@@ -51,7 +51,7 @@ async def message_values(services: Services, who: Principal, message_id: str) ->
         "institution_name": around.institution_name,
         "seen": max((event.id for event in record.events), default=0),
         "timeline": entries(record.events, row.kind, minor=True),
-        "instead": await services.advisor.resend_refusal(Kind(row.kind), row.institution_code),
+        "instead": await services.advisor.resend_refusal(Kind(row.kind), row.institution_code, row.id),
         "copy": _copy_view(around.copy, now),
         "stopped_by": around.stopped_by,
         "follow_ups": around.follow_ups,

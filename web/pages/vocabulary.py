@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.kinds import Kind, Scheme
 from core.statuses import Status
+from helpdesk.vocabulary import ReportStatus
 from store.address_changes import ChangeState
 from store.follow_ups import Channel, Result
 from store.users import UNKNOWN_USER
@@ -170,7 +171,7 @@ ACCOUNTS: Mapping[str, str] = {
     "unpermitted": "アカウントあり（報告の権限を新たに付与）",
     "permitted": "アカウントあり（報告の権限あり）",
 }
-REPORT_STATUSES: Mapping[str, str] = {"not-started": "未報告", "in-progress": "報告中", "reported": "報告済"}
+REPORT_STATUSES: Mapping[str, str] = {status.value: status.label for status in ReportStatus}
 CHANNELS: Mapping[str, str] = {"online": "G-MISによる報告", "paper": "紙による報告"}
 SCOPES: Mapping[str, str] = {"all": "全てのメール", "reminder": "催促のメールのみ"}
 

@@ -1,0 +1,91 @@
+"""What a caller about a reminder is told of: the reports that were reminded of, each with its own state.
+
+An institution has a report for each scheme, and a reminder is of one of them (contract section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from core.era import date_text
+from core.jst import tokyo_date
+from core.kinds import Scheme
+from core.statuses import Status
+from helpdesk.case import Case
+from helpdesk.dates import day_text
+from helpdesk.facts import MessageFacts, ReportingFacts, ReportKey, ReportPeriod
+from helpdesk.vocabulary import ReportStatus
+
+_MAY_HAVE_ARRIVED = (Status.SENT, Status.IN_DOUBT)
+_FURTHEST_FROM_DONE_FIRST = (None, *ReportStatus)
+
+
+def reports_told(case: Case) -> Sequence[ReportingFacts]:
+    """The report of the reminder that somebody wants again; else those of this season that were reminded of.
+
+    Where none was, all of this season that are on record.
+    """
+    if case.refused_mail is not None:
+        return [report for report in case.facts.reporting if report.key == case.refused_mail.report]
+    current = [report for report in case.facts.reporting if report.current]
+    reminded = [report for report in current if _last_reminder(case, report.key) is not None]
+    return sorted(reminded or current, key=lambda report: tuple(Scheme).index(report.key.scheme))
+
+
+def last_reminders(case: Case) -> Sequence[MessageFacts]:
+    """The last reminder of each of these reports that was sent, where one was; the very one that is wanted again."""
+    found = (_last_reminder(case, report.key) for report in reports_told(case))
+    return [mail for mail in found if mail is not None]
+
+
+def report_behind(case: Case) -> ReportingFacts | None:
+    """Of these reports the one that is furthest from being 報告済; None where there is none."""
+    return min(reports_told(case), key=lambda report: _FURTHEST_FROM_DONE_FIRST.index(report.status), default=None)
+
+
+def running_periods(case: Case) -> Sequence[tuple[ReportKey | None, ReportPeriod]]:
+    """The reporting periods of these reports that run today; where there is no report, the usual one if it runs."""
+    told = [(report.key, report.period) for report in reports_told(case)]
+    periods: Iterable[tuple[ReportKey | None, ReportPeriod | None]] = told or [(None, case.prefecture.period)]
+    return [(key, period) for key, period in periods if period is not None and _runs(period, case.today)]
+
+
+def states_text(case: Case) -> str | None:
+    """医療機能情報提供制度は1月8日（金）時点で「報告済」, and so on for each report."""
+    return "、".join(_state_text(report, case.today) for report in reports_told(case)) or None
+
+
+def reminders_text(case: Case) -> str | None:
+    """医療機能情報提供制度について1月5日（火）に s***@example.jp 宛, and so on for each reminder."""
+    return "、".join(_reminder_text(mail, case.today) for mail in last_reminders(case)) or None
+
+
+def ends_text(case: Case) -> str | None:
+    """令和9年3月31日（水）, with the scheme before it where schemes end on different days."""
+    periods = running_periods(case)
+    if len({period.end for _, period in periods}) > 1:
+        return "、".join(f"{key.scheme.label}は{date_text(period.end)}" for key, period in periods if key is not None)
+    return next((date_text(period.end) for _, period in periods), None)
+
+
+def _last_reminder(case: Case, of: ReportKey) -> MessageFacts | None:
+    mails = case.facts.all_messages if case.refused_mail is None else [case.refused_mail]
+    left = [mail for mail in mails if mail.report == of and mail.status in _MAY_HAVE_ARRIVED]
+    return max(left, key=lambda mail: mail.sent_at or mail.status_at, default=None)
+
+
+def _runs(period: ReportPeriod, today: date) -> bool:
+    return period.start <= today <= period.end
+
+
+def _state_text(report: ReportingFacts, today: date) -> str:
+    label = (report.status or ReportStatus.NOT_STARTED).label
+    as_of = "" if report.as_of is None else f"{day_text(tokyo_date(report.as_of), today)}時点で"
+    return f"{report.key.scheme.label}は{as_of}「{label}」"
+
+
+def _reminder_text(mail: MessageFacts, today: date) -> str:
+    sent_on = day_text(tokyo_date(mail.sent_at or mail.status_at), today)
+    of = "" if mail.report is None else f"{mail.report.scheme.label}について"
+    return f"{of}{sent_on}に {mail.email_masked} 宛"
