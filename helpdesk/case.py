@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from core.kinds import Kind
 from core.statuses import Status
@@ -14,6 +15,24 @@ from helpdesk.vocabulary import Desk, Symptom
 
 NOBODY_READS_THE_MAIL = frozenset({Symptom.PERSON_LEFT, Symptom.CANNOT_VIEW})
 """Asked of an account that was to be issued: an application that is still in review has no say (rules 79-81)."""
+
+
+GUIDE_CAME_BACK = frozenset({Standing.GUIDE_UNDELIVERED, Standing.GUIDE_MAILBOX_FULL})
+
+_UNDER_WAY = frozenset({Standing.IN_REVIEW, Standing.WAITING})
+_BRINGS_ACCOUNT = frozenset(
+    {
+        Standing.GUIDE_SENT,
+        Standing.GUIDE_IN_DOUBT,
+        Standing.NO_MAIL,
+        Standing.CONFIRM_WAITING,
+        Standing.CONFIRM_SENT,
+        Standing.CONFIRM_FAILED,
+    },
+)
+_OF_THE_APPLICATION = frozenset({Kind.PRE_CHECK, Kind.GUIDE, Kind.EXISTING_USER_CONFIRM})
+_OF_THE_ACCOUNT = frozenset({Kind.PASSWORD_RESET, Kind.ADDRESS_CHANGED})
+"""Told to the account whatever application it came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +74,46 @@ class Case:
         return None if found is None else found.again
 
     def _told(self, kind: Kind) -> Told | None:
+        if kind in _OF_THE_ACCOUNT:
+            return told(self.facts.all_messages, kind)
         own = None if self.application is None else told(self.application.messages, kind)
         return own or told(self.facts.messages, kind)
 
     @property
     def account_moved(self) -> bool:
+        """Whether another address was registered for the account after the mails that told of it (rules 65, 109)."""
+        return self._moved_since(self._told_of_account())
+
+    @property
+    def guide_moved(self) -> bool:
         """Whether the guide came back from an address in whose place another was registered after it had left."""
-        if self.standing not in (Standing.GUIDE_UNDELIVERED, Standing.GUIDE_MAILBOX_FULL):
+        guide = self.message(Kind.GUIDE)
+        return guide is not None and self.standing in GUIDE_CAME_BACK and self._moved_since([guide])
+
+    @property
+    def taken_since(self) -> MessageFacts | None:
+        """After the guide had come back: the newest mail to its address, or to the account's, if it was taken."""
+        guide = self.message(Kind.GUIDE)
+        if guide is None or self.standing not in GUIDE_CAME_BACK:
+            return None
+        since = (mail for mail in self.facts.all_messages if _tries_address_again(mail, guide))
+        newest = max(since, key=_came_out_at, default=None)
+        return newest if newest is not None and newest.status is Status.SENT else None
+
+    def _moved_since(self, mails: Iterable[MessageFacts]) -> bool:
+        changed = self.message(Kind.ADDRESS_CHANGED)
+        if changed is None or changed.status is not Status.SENT:
             return False
-        guide, changed = self.message(Kind.GUIDE), self.message(Kind.ADDRESS_CHANGED)
-        if guide is None or changed is None:
-            return False
-        return changed.status is Status.SENT and changed.created_at > guide.created_at
+        return all(mail.created_at < changed.created_at for mail in mails)
+
+    def _told_of_account(self) -> Iterable[MessageFacts]:
+        """An application that brought no account leaves that of an earlier guide, or one of which no mail is known."""
+        earlier = self.reading.earlier_guide
+        if self.standing not in _BRINGS_ACCOUNT and earlier is not None:
+            return [earlier]
+        if self.application is None or self.standing in _UNDER_WAY:
+            return []
+        return [mail for mail in self.application.messages if mail.kind in _OF_THE_APPLICATION]
 
     @property
     def trouble_on(self) -> date | None:
@@ -79,6 +126,16 @@ class Case:
     def long_overdue(self) -> bool:
         """Whether that day has come."""
         return self.trouble_on is not None and self.trouble_on <= self.today
+
+
+def _came_out_at(mail: MessageFacts) -> datetime:
+    return mail.sent_at or mail.status_at
+
+
+def _tries_address_again(mail: MessageFacts, guide: MessageFacts) -> bool:
+    same = mail.kind is Kind.PASSWORD_RESET or mail.email.lower() == guide.email.lower()
+    came_out = mail.status in (Status.SENT, Status.UNDELIVERED)
+    return same and came_out and mail.id != guide.id and _came_out_at(mail) >= guide.status_at
 
 
 def open_case(

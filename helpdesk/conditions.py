@@ -129,6 +129,12 @@ def _address_changeable(case: Case) -> bool:
     return choose(asked, open_case(case.facts, case.prefecture, case.today, asked)) is ProcedureId.CHANGE_ADDRESS
 
 
+def _account_lost(case: Case) -> bool:
+    """What somebody is told who wants into the account of a guide that came back."""
+    asked = Symptom.UNKNOWN_PASSWORD
+    return choose(asked, open_case(case.facts, case.prefecture, case.today, asked)) is ProcedureId.REAPPLY
+
+
 def _before_period(case: Case) -> bool:
     return case.prefecture.period is not None and case.today < case.prefecture.period.start
 
@@ -182,6 +188,8 @@ CONDITIONS: Mapping[str, Predicate] = {
     "from-trouble-day": lambda case: case.long_overdue,
     "issued-before": lambda case: case.issued_before,
     "account-moved": lambda case: case.account_moved,
+    "account-lost": _account_lost,
+    "mail-taken-since": lambda case: case.taken_since is not None,
     "newer-application": lambda case: case.reading.newer is not None,
     "newer-rejected": lambda case: case.reading.newer_rejected,
     "newer-in-review": lambda case: case.reading.newer_in_review,
@@ -213,6 +221,9 @@ _SAYS: Mapping[Standing, str] = {
 }
 
 IMPLIED: Mapping[str, frozenset[str]] = {
+    "account-moved": frozenset({"address-changed-sent"}),
+    "mail-taken-since": frozenset({"guide-undelivered"}),
+} | {
     f"standing-{standing}": frozenset({"applied", _SAYS[standing]} if standing in _SAYS else {"applied"})
     for standing in Standing
     if standing is not Standing.NOTHING_KNOWN

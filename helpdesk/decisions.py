@@ -52,10 +52,12 @@ _NOT_ARRIVED: Mapping[Standing, ProcedureId] = {
 _NO_USABLE_ACCOUNT: Mapping[Standing, ProcedureId] = {
     Standing.PRE_CHECK_UNDELIVERED: ProcedureId.REAPPLY,
     Standing.GUIDE_UNDELIVERED: ProcedureId.REAPPLY,
-    Standing.GUIDE_MAILBOX_FULL: ProcedureId.REAPPLY,
     Standing.SPENT: ProcedureId.REAPPLY,
 }
-"""The registered address takes no mail: a password reset would not arrive either (rules 38, 73)."""
+"""The registered address takes no mail: a password reset would not arrive either (rules 38, 73).
+
+A full mailbox takes it once there is room (rule 85).
+"""
 
 _NOTHING_WILL_COME = frozenset(_NOT_ARRIVED) - {
     Standing.GUIDE_MAILBOX_FULL,
@@ -97,17 +99,20 @@ def _by_desk(chosen: ProcedureId, symptom: Symptom, case: Case) -> ProcedureId:
 
 def _chosen(symptom: Symptom, case: Case) -> ProcedureId:
     overruled = _OVERRULED.get(symptom, {}).get(case.standing)
-    if case.account_moved:
+    if case.guide_moved:
         overruled = _MOVED.get(symptom)
-    if overruled is not None and not _asks_for_earlier_account(symptom, case):
+    if overruled is not None and not _asks_for_open_account(symptom, case):
         return overruled
     judged = _JUDGED.get(symptom)
     return judged(case) if judged is not None else _NAMED[symptom]
 
 
-def _asks_for_earlier_account(symptom: Symptom, case: Case) -> bool:
-    """An earlier guide was sent: the account that came with it can still be opened."""
-    return symptom in _ABOUT_AN_ACCOUNT | NOBODY_READS_THE_MAIL and case.reading.earlier_guide is not None
+def _asks_for_open_account(symptom: Symptom, case: Case) -> bool:
+    """It can be opened: that of an earlier guide, or one with another address by now, or whose address takes mail."""
+    if symptom in _ABOUT_AN_ACCOUNT | {Symptom.MAILBOX_FULL} and case.taken_since is not None:
+        return True
+    known = case.reading.earlier_guide is not None or case.account_moved
+    return symptom in _ABOUT_AN_ACCOUNT | NOBODY_READS_THE_MAIL and known
 
 
 def _by_age(case: Case) -> ProcedureId:
@@ -150,7 +155,7 @@ _INSTEAD_OF_GUIDE: Mapping[Standing, ProcedureId] = {
 
 def instead_of_guide(case: Case) -> ProcedureId:
     """What helps somebody who wants the guide a second time (rules 32, 85, 102)."""
-    if case.account_moved:
+    if case.guide_moved or case.taken_since is not None:
         return ProcedureId.ASK_LOGIN_ID_AND_RESET_PASSWORD
     return _INSTEAD_OF_GUIDE.get(case.standing, ProcedureId.ASK_LOGIN_ID_AND_RESET_PASSWORD)
 

@@ -119,6 +119,13 @@ def _earlier_guide_email(case: Case) -> str | None:
     return None if case.reading.earlier_guide is None else case.reading.earlier_guide.email_masked
 
 
+def _taken_since(pick: Callable[[MessageFacts, date], str | None]) -> Placeholder:
+    def fill(case: Case) -> str | None:
+        return None if case.taken_since is None else pick(case.taken_since, case.today)
+
+    return Placeholder(fill, frozenset({"mail-taken-since"}))
+
+
 def _guide_expires_on(case: Case) -> date | None:
     guide = case.message(Kind.GUIDE)
     return None if guide is None or guide.expires_at is None else tokyo_date(guide.expires_at)
@@ -183,6 +190,10 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
     "report_states": Placeholder(states_text, _REPORTING | {"report-known"}),
     "report_end_on": Placeholder(ends_text, frozenset({"report-in-period"})),
     "reminders_sent": Placeholder(reminders_text, frozenset({"reminded"})),
+    "taken_mail": _taken_since(lambda m, _: m.kind.label),
+    "taken_email": _taken_since(lambda m, _: m.email_masked),
+    "taken_label": _taken_since(lambda m, _: m.status.label(settled=m.settled)),
+    "taken_on": _taken_since(lambda m, today: _moment(m.sent_at or m.status_at, today)),
     "insurance_prefix": Placeholder(
         lambda case: case.prefecture.insurance_prefix,
         frozenset({"insurance-number-asked"}),

@@ -87,7 +87,7 @@ def expected(symptom, state, age):
             return not_arrived(state, age)
         case Symptom.PERSON_LEFT | Symptom.CANNOT_VIEW if undelivered:
             return "reapply"
-        case Symptom.LOST_GUIDE | Symptom.UNKNOWN_LOGIN_ID | Symptom.UNKNOWN_PASSWORD if address_dead:
+        case Symptom.LOST_GUIDE | Symptom.UNKNOWN_LOGIN_ID | Symptom.UNKNOWN_PASSWORD if address_dead and not full:
             return "reapply"
     return NAMED[symptom]
 
