@@ -116,6 +116,14 @@ class Case:
         return [mail for mail in self.application.messages if mail.kind in _OF_THE_APPLICATION]
 
     @property
+    def issued_until(self) -> date | None:
+        """The end of the usual time, from approval, or from the application where that is not known (rule 61)."""
+        if self.application is None:
+            return None
+        start = self.application.approved_on or self.application.received_on
+        return start + timedelta(weeks=self.prefecture.issue_weeks[1])
+
+    @property
     def trouble_on(self) -> date | None:
         """The first day of the trouble procedure, counted from the application (rule 64, contract section 8)."""
         if self.application is None:

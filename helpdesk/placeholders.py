@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TypeAlias
 
 from core.era import date_text
@@ -100,12 +100,6 @@ def _approved_on(case: Case) -> date | None:
     return None if case.application is None else case.application.approved_on
 
 
-def _issued_until(case: Case) -> date | None:
-    """The end of the usual time, from approval, or from the application where that is not known."""
-    start = _approved_on(case) or _received_on(case)
-    return None if start is None else start + timedelta(weeks=case.prefecture.issue_weeks[1])
-
-
 def _newer_received_on(case: Case) -> date | None:
     return None if case.reading.newer is None else case.reading.newer.received_on
 
@@ -153,7 +147,15 @@ def _login_id_desk(case: Case) -> Desk:
 
 
 _APPLIED = frozenset(
-    {"applied", "approved", "before-trouble-day", "from-trouble-day", "route-self", "route-prefecture"}
+    {
+        "applied",
+        "approved",
+        "before-trouble-day",
+        "from-trouble-day",
+        "past-usual-time",
+        "route-self",
+        "route-prefecture",
+    }
 )
 _PERIOD = frozenset({"period-known", "before-period", "in-period", "after-period"})
 _REPORTING = frozenset({"report-not-started", "report-in-progress", "report-reported"})
@@ -175,9 +177,11 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
     "trouble_span": Placeholder(lambda case: span_text(case.prefecture.trouble_day)),
     "institution_name": Placeholder(lambda case: case.facts.name, frozenset({"institution-known"})),
     "prefecture_name": Placeholder(lambda case: case.prefecture.name, frozenset({"prefecture-known"})),
-    "institution_code": Placeholder(lambda case: case.facts.code),
+    "institution_code": Placeholder(
+        lambda case: case.facts.code or None, frozenset({"code-given", "institution-known", "applied"})
+    ),
     "received_on": Placeholder(_day(_received_on), _APPLIED),
-    "issued_until_on": Placeholder(_day(_issued_until), _APPLIED),
+    "issued_until_on": Placeholder(_day(lambda case: case.issued_until), _APPLIED),
     "trouble_on": Placeholder(_day(lambda case: case.trouble_on), _APPLIED),
     "approved_on": Placeholder(_day(_approved_on), frozenset({"approved"})),
     "newer_received_on": Placeholder(_day(_newer_received_on), _NEWER),

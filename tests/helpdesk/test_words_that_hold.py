@@ -1,0 +1,81 @@
+"""No answer says what cannot be so: a day that is over, a code that nobody gave, a guide that never left."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from core.kinds import Account, Kind
+from core.statuses import Status
+from helpdesk.advice import advise
+from helpdesk.facts import InstitutionFacts
+from helpdesk.vocabulary import Symptom
+
+SKIP = "この機能を希望しない場合は、「スキップする」を押してください。"
+NOT_YET = "「G-MIS利用案内メール」は、まだ送信していません。"
+
+
+def told(symptom, facts, prefecture, today):
+    procedure = advise(Symptom(symptom), facts, prefecture, today)
+    return procedure.id, "\n".join(procedure.steps)
+
+
+@pytest.mark.parametrize("symptom", ["not-arrived", "no-permission"])
+def test_nobody_is_told_to_wait_until_a_day_that_is_over(world, symptom):
+    facts = world.institution(world.application(account=None))
+    on_time = {14: True, 15: False, 20: False}  # two weeks from the application end on day 14
+    for age, until in on_time.items():
+        _, text = told(symptom, facts, world.yamaguchi(), world.day(age))
+        assert ("12月15日（火）頃まで" in text) is until
+        assert ("目安の12月15日（火）頃を過ぎていますが" in text) is not until
+        assert "大幅に延びる可能性" in text or symptom == "no-permission"
+
+
+def test_the_usual_time_runs_from_a_later_approval(world):
+    facts = world.institution(world.application(account=None, approved_on=world.day(4)))
+    assert "12月19日（土）頃まで" in told("not-arrived", facts, world.yamaguchi(), world.day(18))[1]
+    assert "12月19日（土）頃を過ぎて" in told("not-arrived", facts, world.yamaguchi(), world.day(19))[1]
+
+
+@pytest.mark.parametrize("symptom", Symptom)
+def test_without_a_code_no_answer_speaks_of_one(world, symptom):
+    procedure = advise(symptom, InstitutionFacts.unknown(""), world.yamaguchi(), world.received)
+    text = "\n".join((procedure.summary, *procedure.steps, *procedure.not_possible))
+    assert "（）" not in text
+    assert "この機関コード" not in text
+    given = advise(Symptom.NOT_ARRIVED, InstitutionFacts.unknown("3510"), world.nowhere(), world.received)
+    assert any("この機関コード（3510）による申請の記録がありません。" in step for step in given.steps)
+
+
+@pytest.mark.parametrize("symptom", ["person-left", "cannot-view"])
+def test_whoever_wants_an_address_changed_hears_that_no_guide_was_sent_yet(world, symptom):
+    cancelled = world.message(Kind.PRE_CHECK, Status.CANCELLED, reason="withdrawn")
+    expired = world.message(Kind.GUIDE, Status.EXPIRED)
+    rejection = world.message(Kind.REJECTION, Status.SENT)
+    guide = world.message(Kind.GUIDE, Status.SENT)
+    said = {
+        (): NOT_YET,
+        (cancelled,): "送信は取り消されていますので",
+        (expired,): "は、送信されませんでした。",
+        (rejection,): "却下されていますので",
+    }
+    for mails, words in said.items():
+        facts = world.institution(world.application(*mails, account=None))
+        procedure, text = told(symptom, facts, world.yamaguchi(), world.day(5))
+        assert procedure == "change-address"
+        assert words in text.split("\n")[0]
+        earlier = world.application(guide, id="A-0", received_on=date(2025, 12, 1))
+        _, with_earlier = told(
+            symptom, world.institution(earlier, *facts.applications), world.yamaguchi(), world.day(5)
+        )
+        assert words not in with_earlier
+    existing = world.institution(world.application(rejection, account=Account.PERMITTED))
+    assert "送信されません" not in told(symptom, existing, world.yamaguchi(), world.day(5))[1].split("\n")[0]
+
+
+@pytest.mark.parametrize(("symptom", "day"), [("which-system", 1), ("report-button-greyed", 8)])
+def test_everybody_may_skip_the_insurance_number(world, symptom, day):
+    _, text = told(symptom, world.institution(), world.yamaguchi(), date(2027, 1, day + 4))
+    assert SKIP in text
+    assert "同じく「スキップする」を押してください。" in text
