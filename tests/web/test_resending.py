@@ -115,7 +115,7 @@ async def test_the_page_tells_of_the_copy_instead_of_offering_another(sent: Any)
     copy = await again(sent, sent.first)
     page = await shown(sent, sent.first)
     assert FORM not in page
-    assert "2026年11月24日（火）10:00に再送されています（操作した人：helpdesk）" in page
+    assert "令和8年11月24日（火）10:00に再送されています（操作した人：helpdesk）" in page
     assert f'<a href="/messages/{copy}">再送したメール</a>の現在の状態：送信予約' in page
     assert "再送されています" not in await shown(sent, copy)
     await sent.send(copy)
@@ -139,7 +139,7 @@ async def test_to_an_address_that_is_stopped_no_copy_is_offered(sent: Any) -> No
     [entry] = (await sent.get("/v1/suppressions"))["items"]
     page = await shown(sent, sent.first)
     assert FORM not in page
-    assert "2026年11月24日（火）10:00から送信停止となっています" in page
+    assert "令和8年11月24日（火）10:00から送信停止となっています" in page
     assert f'href="/suppressions?institution_code=3510012345#suppression-{entry["id"]}"' in page
     await sent.ask(Role.HELPDESK, "DELETE", f"/v1/suppressions/{entry['id']}", json={"reason": "開設を確認"})
     assert FORM in await shown(sent, sent.first)

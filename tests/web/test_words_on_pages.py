@@ -19,7 +19,7 @@ from store.people import Role
 from store.users import Attempt
 from web.pages.own_words import in_japanese
 from web.pages.vocabulary import VALUES
-from web.pages.words import together
+from web.pages.words import edition, together
 
 HTML = {"Accept": "text/html"}
 TROUBLES = {"ConnectionGone", "ReplyOverdue", "ReplyGarbled", "Unreachable", "SMTPServerDisconnected"}
@@ -162,7 +162,7 @@ async def test_the_trail_speaks_japanese(api: Any) -> None:
         ("連絡の状況", "連絡済・対応不要"),
         ("送信完了の確認", "確認中"),
         ("以前にログインした端末", "いいえ"),
-        ("開始", "2026年11月1日（日）9:00"),
+        ("開始", "令和8年11月1日（日）9:00"),
     }
     assert "送信停止中" in page
     raw = [name for name in re.findall(r'<span class="note">([^<]*)：</span>', page) if re.search("[a-z]", name)]
@@ -206,3 +206,27 @@ async def test_suppressions_are_found_by_a_code_as_people_write_it(api: Any, typ
     assert 'value="3510012345"' in page
     there = await api.ask(Role.PREFECTURE, "GET", f"/suppressions?institution_code={typed}", headers=HTML, who="13")
     assert "s***@example.jp" not in there.text
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("2026-01-06", "令和8年1月6日時点"),
+        ("2019-04-30", "平成31年4月30日時点"),
+        ("第2版", "第2版"),
+        ("2026-13-01", "2026-13-01"),
+    ],
+)
+def test_the_edition_of_a_procedure_is_dated_as_offices_date_theirs(version: str, said: str) -> None:
+    assert edition(version) == said
+
+
+async def test_a_page_writes_all_its_years_by_their_era(api: Any) -> None:
+    pre_check, _ = await api.publish(api.job())
+    await api.send(pre_check["id"])
+    for place in ("/institutions/3510012345", f"/messages/{pre_check['id']}", "/advice?symptom=not-arrived"):
+        page = (await api.ask(Role.HELPDESK, "GET", place, headers=HTML)).text
+        shown = re.sub(r"<[^>]*>", " ", page)
+        assert re.search(r"令和\d+年", shown)
+        assert not re.search(r"20\d\d年(?!度)|20\d\d-\d\d-\d\d", shown)
+        assert "この機関コード（）" not in shown

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from core.era import date_text, fiscal_year_text
+from core.era import date_text, era_year, fiscal_year_text
 from core.jst import rfc3339, to_tokyo
 from core.kinds import InstitutionType, Kind, Scheme
 from core.statuses import Status
@@ -33,11 +33,11 @@ def as_moment(value: datetime | str) -> datetime:
 
 
 def when(value: datetime | str | None) -> str:
-    """2026年12月28日（月）9:05, a dash for nothing."""
+    """令和8年12月28日（月）9:05, a dash for nothing."""
     if value is None:
         return "－"
     moment = as_moment(value)
-    return f"{moment.year}年{short_day(moment.date())}{moment.hour}:{moment.minute:02}"
+    return f"{date_text(moment.date())}{moment.hour}:{moment.minute:02}"
 
 
 def short_when(value: datetime | str | None) -> str:
@@ -58,6 +58,15 @@ def day(value: date | str | None) -> str:
     if value is None:
         return "－"
     return date_text(date.fromisoformat(value) if isinstance(value, str) else value)
+
+
+def edition(version: str) -> str:
+    """令和8年1月6日時点, as dated texts say it (rule 174); a version that is no day stands as it is."""
+    try:
+        on = date.fromisoformat(version)
+    except ValueError:
+        return version
+    return f"{era_year(on)}{on.month}月{on.day}日時点"
 
 
 def machine_time(value: datetime | str) -> str:
@@ -113,6 +122,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "when": when,
     "short_when": short_when,
     "day": day,
+    "edition": edition,
     "short_day": short_day,
     "machine_time": machine_time,
     "look": look,
