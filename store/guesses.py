@@ -24,9 +24,12 @@ _FIRST_LOCK = timedelta(minutes=1)
 _FORGOTTEN_AFTER = timedelta(days=1)
 
 
-def key_of(name_key: str, device: str | None) -> str:
-    """Under which failures are counted. Names that nobody has count too: a lock does not tell them apart."""
-    return hashlib.sha256("\n".join((name_key, device or "")).encode()).hexdigest()
+def key_of(name_key: str, device: str | None, password: str | None) -> str:
+    """Under which failures are counted. Names that nobody has count too: a lock does not tell them apart.
+
+    `password` is what is kept of it: with another one all begins anew, on every device.
+    """
+    return hashlib.sha256("\n".join((name_key, device or "", password or "")).encode()).hexdigest()
 
 
 def lock_after(failures: int) -> timedelta | None:

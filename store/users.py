@@ -124,14 +124,13 @@ class Users:
             await write_audit(conn, OPERATOR, AuditEntry("user-created", name, detail), self._now())
 
     async def set_password(self, name: str, password: str) -> None:
-        """Give a user another password. Open sessions end, and so does a lock. Raises as `create` does."""
+        """Give a user another password. Open sessions end, and so do locks. Raises as `create` does."""
         check_password(password, name)
         kept = await self._passwords.hash(password)
         async with self._db.write() as conn:
             known = await self._in_force(conn, name)
             await conn.execute(update(users).where(users.c.id == known.id).values(password=kept))
             await close_all_of(conn, known.id)
-            await forget(conn, key_of(known.name_key, None), self._now())
             await write_audit(conn, OPERATOR, AuditEntry("user-password-set", known.name), self._now())
 
     async def disable(self, name: str) -> None:
@@ -151,10 +150,10 @@ class Users:
     async def sign_in(self, attempt: Attempt) -> Admitted | TurnedAway:
         """Let somebody in who knows the password. It takes as long for a name that nobody has."""
         now = self._now()
-        counted = key_of(name_key(attempt.name), attempt.device)
         async with self._db.write() as conn:
-            failures, until = await count_try(conn, counted, now)
             known = await _known(conn, attempt.name)
+            counted = key_of(name_key(attempt.name), attempt.device, None if known is None else known.password)
+            failures, until = await count_try(conn, counted, now)
         if failures == 0:
             return TurnedAway(until)
         in_force = known if known is not None and known.disabled_at is None else None

@@ -172,6 +172,14 @@ async def test_another_password_ends_sessions_and_the_lock(doors: Doors) -> None
     assert isinstance(await doors.users.sign_in(OFFICE), TurnedAway)
 
 
+async def test_another_password_ends_the_lock_of_a_known_device(doors: Doors) -> None:
+    at_the_office = replace(OFFICE, device="d1")
+    await doors.admitted(at_the_office)
+    assert await doors.fail(FREE_FAILURES, replace(at_the_office, password="x")) is not None
+    await doors.users.set_password("山口県窓口", "a wholly different one")
+    await doors.admitted(replace(at_the_office, password="a wholly different one"))
+
+
 async def test_guessing_is_slowed(doors: Doors) -> None:
     assert await doors.fail(FREE_FAILURES - 1) is None
     assert await doors.fail(1) == START + timedelta(minutes=1)
