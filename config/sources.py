@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 
+from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
+from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from core.errors import ConfigurationError
 
@@ -17,6 +21,8 @@ PREFIX = "TODOKE_"
 _CONFIG_FILE = "config_file"
 _DOTENV = ".env"
 _TOML = "todoke.toml"
+_SETTING_WITHIN = re.compile(rf"\n[^\S\n]*(export\s+)?{PREFIX}\w+\s*=", re.IGNORECASE)
+"""A line of its own inside one value: the quote before it was not closed, and the next one taken for its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ def read_layers(settings: type[BaseSettings]) -> tuple[Layer, ...]:
     Raises ConfigurationError for a file that cannot be read, never with its contents.
     """
     environment = _variables(EnvSettingsSource(settings).env_vars)
-    dotenv = _read_dotenv(settings)
+    dotenv = _read_dotenv()
     named = environment.get(_CONFIG_FILE) or dotenv.get(_CONFIG_FILE)
     toml = _read_toml(Path(named) if named else None)
     layers = Layer("environment", environment), Layer(_DOTENV, dotenv), Layer(_TOML, toml)
@@ -64,15 +70,39 @@ def _variables(found: Mapping[str, str | None]) -> dict[str, str]:
     return {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix) and value}
 
 
-def _read_dotenv(settings: type[BaseSettings]) -> dict[str, str]:
+def _read_dotenv() -> dict[str, str]:
     """The file `.env`. A folder of that name is somebody's virtual environment."""
-    if not Path(_DOTENV).exists():
-        _refuse_dangling(Path(_DOTENV))
+    path = Path(_DOTENV)
+    if path.is_dir():
+        return {}
     try:
-        source = DotEnvSettingsSource(settings, env_file=_DOTENV, env_file_encoding="utf-8-sig")
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        _refuse_dangling(path)
+        return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{_DOTENV}: cannot be read as UTF-8 ({type(error).__name__})") from None
-    return _variables(source.env_vars)
+    _refuse_unreadable(text)
+    return _variables({name.lower(): value for name, value in dotenv_values(stream=StringIO(text)).items()})
+
+
+def _refuse_unreadable(text: str) -> None:
+    """What was meant to be set and is not would be missed by nobody. What stands there may be a secret."""
+    lines = [_first_line(binding) for binding in parse_stream(StringIO(text)) if _is_unreadable(binding)]
+    if lines:
+        numbers = ", ".join(map(str, lines))
+        raise ConfigurationError(f"{_DOTENV}: cannot be read at line {numbers}; write NAME=value, and close quotes")
+
+
+def _first_line(binding: Binding) -> int:
+    """The parser counts from the empty lines before it."""
+    string = binding.original.string
+    return binding.original.line + string[: len(string) - len(string.lstrip())].count("\n")
+
+
+def _is_unreadable(binding: Binding) -> bool:
+    ours_without_value = binding.value is None and (binding.key or "").upper().startswith(PREFIX)
+    return binding.error or ours_without_value or _SETTING_WITHIN.search(binding.original.string.lstrip()) is not None
 
 
 def _refuse_dangling(path: Path) -> None:

@@ -93,6 +93,34 @@ def test_unreadable_files_are_named(house: Path, monkeypatch: pytest.MonkeyPatch
     assert name in refused(monkeypatch)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('# ours\nTODOKE_ALLOWED_RECIPIENTS="*@example.jp\n', 2),
+        ('\n\nTODOKE_API_TOKEN="hidden\nTODOKE_SMTP_HOST="relay"\n', 3),
+        ('OTHERS="hidden\nTODOKE_SMTP_HOST="relay"\n', 1),
+        ('TODOKE_API_TOKEN="hidden\nTODOKE_SMTP_HOST=relay\nTODOKE_HTTP_HOST="\n', 1),
+        ("TODOKE_HTTP_PORT=8081\nTODOKE_SMTP_PORT\n", 2),
+        ("export todoke_smtp_port\n", 1),
+        ("TODOKE_API_TOKEN:hidden\n", 1),
+        ("TODOKE_API_TOKEN hidden\n", 1),
+        ("TODOKE_API_TOKEN='hidden\" # until spring\n", 1),
+    ],
+)
+def test_a_line_that_sets_nothing_is_named(house: Path, monkeypatch: pytest.MonkeyPatch, text: str, line: int) -> None:
+    (house / ".env").write_text(text)
+    assert refused(monkeypatch) == f".env: cannot be read at line {line}; write NAME=value, and close quotes"
+
+
+def test_a_value_may_have_several_lines_and_others_may_name_without_setting(house: Path) -> None:
+    (house / ".env").write_text(
+        'OTHERS\nTODOKE_SMTP_HOST = relay # ours\nTODOKE_CARRIER_DOMAINS="a.jp,\nb.jp"\nOTHER="1\n2"'
+    )
+    settings = load_settings()
+    assert (settings.smtp_host, settings.carrier_domains) == ("relay", ("a.jp", "b.jp"))
+    assert settings.notices() == []
+
+
 @pytest.mark.parametrize("name", ["todoke.toml", ".env"])
 def test_a_link_that_leads_nowhere_is_named(house: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     (house / name).symlink_to(house / "gone")
@@ -174,6 +202,9 @@ def test_other_databases_are_refused_without_an_echo(house: Path, monkeypatch: p
         ("CLOCK", "yesterday"),
         ("CLOCK", "2026-01-05T09:00:00@0"),
         ("CLOCK", "2026-01-05T09:00:00@nan"),
+        ("CLOCK", "2026-01-05T09:00:00@1e300"),
+        ("CLOCK", "2026-01-05T09:00:00@1000001"),
+        ("CLOCK", "2026-01-05T09:00:00@1e-300"),
         ("CLOCK", "2100-01-05T09:00:00"),
         ("RETRY_SCHEDULE", "soon"),
         ("IN_DOUBT", "guide"),
