@@ -105,6 +105,14 @@ class Conversation(SMTP):
             self._replies.clear()
 
     @override
+    async def smtp_STARTTLS(self, arg: str | None) -> None:
+        """Begin TLS, once: aiosmtpd would begin it again within itself."""
+        if self._tls_protocol is not None:
+            await self.push("503 5.5.1 TLS is on already")
+            return
+        await super().smtp_STARTTLS(arg)
+
+    @override
     async def smtp_DATA(self, arg: str | None) -> None:
         """Take a mail, however long its lines are: a report refused for its form would be lost, as nobody gets it back.
 

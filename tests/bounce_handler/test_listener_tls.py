@@ -83,6 +83,17 @@ async def test_without_a_certificate_starttls_is_not_offered(sqlite_bounces: Any
         assert (await relay.execute_command(b"STARTTLS")).code == 454
 
 
+async def test_tls_begins_once(sqlite_bounces: Any, listen: Any, compose: Any, pem: Path) -> None:
+    """RFC 3207 section 4.2: it is no longer offered; who asks all the same goes on as before."""
+    troubles: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(context))
+    post = await listen(sqlite_bounces, tls_certificate=pem)
+    async with post.client(start_tls=True, tls_context=trusting(pem)) as relay:
+        assert (await relay.execute_command(b"STARTTLS")).code == 503
+        await relay.sendmail("", ["postmaster"], compose())
+    assert troubles == []
+
+
 async def test_what_was_said_before_tls_is_forgotten(sqlite_bounces: Any, listen: Any, pem: Path) -> None:
     """RFC 3207 section 4.2; commands behind STARTTLS in one packet would come from an attacker on the way."""
     post = await listen(sqlite_bounces, tls_certificate=pem)
