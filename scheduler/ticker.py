@@ -6,6 +6,7 @@ It never holds a job a mail: what is due, and when, stands in the database alone
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from core.clock import Clock
-from core.ending import end
+from core.ending import end, part
 from core.trouble import Trouble
 
 log = structlog.get_logger("scheduler")
@@ -63,12 +64,19 @@ class Ticker:
         self._clock = clock
         self._woken = woken
         self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._ticking: asyncio.Task[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop` is set. Raises what ends the watch for new work, without which ticks would come late."""
         trigger = IntervalTrigger(seconds=_LONGEST_WAIT_SECONDS, timezone=UTC)
         self._scheduler.add_job(
-            self.tick, trigger, id=_JOB, coalesce=True, max_instances=1, misfire_grace_time=None, next_run_time=_soon()
+            self._run_tick,
+            trigger,
+            id=_JOB,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+            next_run_time=_soon(),
         )
         self._scheduler.start()
         watching, stopping = asyncio.create_task(self._watch()), asyncio.create_task(stop.wait())
@@ -79,6 +87,8 @@ class Ticker:
         finally:
             await end(watching, stopping)
             self._scheduler.shutdown(wait=False)
+            if self._ticking is not None:
+                await part(self._ticking)
             await self._seat.leave()
 
     async def _watch(self) -> None:
@@ -89,6 +99,12 @@ class Ticker:
                 woken.clear()
                 if self._seated:
                     await self._insist(self._arm)
+
+    async def _run_tick(self) -> None:
+        """A tick in a task of its own, since APScheduler tells one that ends with the ticker as a failure."""
+        self._ticking = asyncio.create_task(self.tick())
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait({self._ticking})
 
     async def tick(self) -> None:
         """Do what is due, and come back when the next thing is."""

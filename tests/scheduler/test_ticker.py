@@ -117,3 +117,17 @@ async def test_a_watch_that_ends_does_not_go_unnoticed() -> None:
     with pytest.raises(Away):
         async with asyncio.timeout(10):
             await Ticker(Chores(), Seat(), clock, broken).run(asyncio.Event())
+
+
+async def test_a_tick_under_way_ends_with_the_ticker_and_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    class Busy(Chores):
+        async def expire_due(self, now: datetime) -> int:
+            self.asked.set()
+            return await asyncio.Event().wait()
+
+    before = asyncio.all_tasks()
+    with capture_logs() as logs:
+        async with ticking(Busy(), News()):
+            pass
+    assert asyncio.all_tasks() == before
+    assert (logs, caplog.records) == ([], [])
