@@ -8,11 +8,16 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
 from bounce_handler.budgets import Connections, NoteBudget, NoteLimits
 from bounce_handler.conversation import Conversation
 from bounce_handler.reception import Reception, ReportKeeper
 from core.errors import CannotListen, ConfigurationError
 from core.return_path import ReturnPaths
+from core.trouble import Often
+
+log = structlog.get_logger("bounces")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class BounceListener:
         self._hostname = return_paths.domain
         self._reception = Reception(keeper, return_paths, NoteBudget(settings.notes, time.monotonic))
         self._connections = Connections(settings.connections_per_peer, settings.connections)
+        self._crowded = Often(log, "refused SMTP connections: too many are open")
         self._conversations: set[Conversation] = set()
         self._server: asyncio.Server | None = None
         self._tls = _tls_context(settings)
@@ -68,6 +74,7 @@ class BounceListener:
     def enter(self, conversation: Conversation, peer: str) -> bool:
         """A conversation begins; False when there are too many."""
         if not self._connections.enter(peer):
+            self._crowded.met(open=len(self._conversations))
             return False
         self._conversations.add(conversation)
         return True

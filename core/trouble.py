@@ -52,3 +52,20 @@ class Trouble:
 
     def _so_far(self, now: float) -> dict[str, int]:
         return {"seconds": round(now - self._since), "times": self._times}
+
+
+class Often:
+    """What others may bring about as often as they like: told at once, then once a minute, with how often it came."""
+
+    def __init__(self, log: Log, event: str, time: Callable[[], float] = time.monotonic) -> None:
+        self._log, self._event, self._time = log, event, time
+        self._told: float | None = None
+        self._times = 0
+
+    def met(self, **about: Any) -> None:
+        """It happened. `about` is told of the last time."""
+        now = self._time()
+        self._times += 1
+        if self._told is None or now - self._told >= _EVERY_SECONDS:
+            self._log.warning(self._event, times=self._times, **about)
+            self._told, self._times = now, 0

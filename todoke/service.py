@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -18,9 +19,13 @@ from core.trouble import Trouble
 from store import schema
 from store.engine import DatabaseUnavailable, unavailable
 from store.wakeups import relay_wakeups
+from todoke import descriptors
 from todoke.adapting import refuse_problems
 from todoke.deadline import Deadline
 from todoke.wiring import Wiring
+
+if TYPE_CHECKING:
+    from web.server import HttpServer
 
 log = structlog.get_logger("service")
 
@@ -99,24 +104,35 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[None]:
-        """Everything that listens listens, and everything that works works."""
+        """Everything that listens listens, and everything that works works; what listens comes first, as it may not."""
         wiring = self.wiring
         relay = asyncio.create_task(relay_wakeups(wiring.db))
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(end, relay)
+            server = self._http_server(stack) if Role.API in self.roles else None
             if Role.BOUNCES in self.roles:
-                listener = wiring.listener()
-                await listener.start()
-                stack.push_async_callback(listener.stop)
-                self.ports.bounces = listener.port
+                await self._listen_for_bounces(stack)
+            stack.push_async_callback(self._end_tasks)
+            self._go(descriptors.watch(self._stop))
+            if Role.BOUNCES in self.roles:
                 self._go(wiring.applier.run(self._stop, wiring.db.woken))
             if Role.SCHEDULER in self.roles:
                 self._go(self._schedule())
             if Role.SENDER in self.roles:
                 self._go(wiring.sender().run(self._stop))
-            if Role.API in self.roles:
-                await self._start_api(stack)
+            if server is not None:
+                self._go(server.run(self._stop))
             yield
+
+    async def _end_tasks(self) -> None:
+        """Those of a service that began and could not go on; else all have ended."""
+        await end(*self._tasks)
+
+    async def _listen_for_bounces(self, stack: contextlib.AsyncExitStack) -> None:
+        listener = self.wiring.listener()
+        await listener.start()
+        stack.push_async_callback(listener.stop)
+        self.ports.bounces = listener.port
 
     async def _schedule(self) -> None:
         """The ticks; and beside them, once, reminders are brought in line with what is configured now."""
@@ -139,13 +155,15 @@ class Service:
                 log.info("reminders are in line with the season", **asdict(done))
                 return
 
-    async def _start_api(self, stack: contextlib.AsyncExitStack) -> None:
+    def _http_server(self, stack: contextlib.AsyncExitStack) -> HttpServer:
         from web.server import HttpServer
 
         settings, app = self.wiring.settings, self.wiring.app
-        server = HttpServer(app, settings.http_host, settings.http_port, on_stop=app.state.happenings.close)
+        most = descriptors.shares(settings.smtp_connections).http
+        server = HttpServer(app, settings.http_host, settings.http_port, app.state.happenings.close, most)
+        stack.callback(server.close)
         self.ports.http = server.port
-        self._go(server.run(self._stop))
+        return server
 
     def _go(self, work: Awaitable[None]) -> None:
         self._tasks.append(asyncio.ensure_future(work))
@@ -198,6 +216,7 @@ async def serve(settings: Settings, roles: Collection[Role], ready: Callable[[Po
     from store.sole_sender import sole_sender
 
     refuse_problems(settings)
+    descriptors.raise_limit()
     wiring = Wiring(settings)
     roles = roles or list(Role)
     async with contextlib.AsyncExitStack() as stack:
@@ -209,8 +228,7 @@ async def serve(settings: Settings, roles: Collection[Role], ready: Callable[[Po
         if wiring.db.sqlite and Role.SENDER in roles:
             count = await wiring.leases.take_over_all()
             log.info("took over what a process before this one held", messages=count)
-        loop = asyncio.get_running_loop()
-        service = Service(wiring, roles, on_stop=Deadline(loop, END_SECONDS).start)
+        service = Service(wiring, roles, on_stop=Deadline(asyncio.get_running_loop(), END_SECONDS).start)
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, service.stop)
+            asyncio.get_running_loop().add_signal_handler(number, service.stop)
         await service.run(ready)

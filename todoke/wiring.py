@@ -323,11 +323,13 @@ class Wiring:
     def listener(self) -> BounceListener:
         """The SMTP listener for reports."""
         from bounce_handler.listener import BounceListener, ListenerSettings
+        from todoke.descriptors import shares
 
         settings = ListenerSettings(
             self.settings.bounce_host,
             self.settings.bounce_port,
             max_octets=self.settings.bounce_max_bytes,
+            connections=shares(self.settings.smtp_connections).bounces,
             connections_per_peer=self.settings.bounce_connections_per_peer,
             tls_certificate=self.settings.bounce_tls_certificate,
             tls_key=self.settings.bounce_tls_key,

@@ -12,6 +12,7 @@ import aiosmtplib
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from bounce_handler.budgets import NoteLimits
 from bounce_handler.conversation import Conversation
@@ -193,8 +194,12 @@ async def test_connections_of_a_peer_are_limited(attacked: Attacked) -> None:
 
 async def test_connections_are_limited_in_all(attacked: Attacked) -> None:
     await attacked.start(connections=1)
-    async with attacked.client():
-        assert await attacked.say(b"") == b"421 4.7.0 Too many connections\r\n"
+    with capture_logs() as logs:
+        async with attacked.client():
+            for _ in range(3):
+                assert await attacked.say(b"") == b"421 4.7.0 Too many connections\r\n"
+    [entry] = logs
+    assert (entry["event"], entry["open"]) == ("refused SMTP connections: too many are open", 1)
 
 
 async def test_silence_ends_a_conversation(attacked: Attacked) -> None:

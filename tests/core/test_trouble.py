@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from structlog.testing import capture_logs
 
-from core.trouble import Trouble
+from core.trouble import Often, Trouble
 
 log = structlog.get_logger("test")
 
@@ -48,3 +48,14 @@ def test_what_never_failed_is_not_told() -> None:
     with capture_logs() as logs:
         Trouble(log, "could not beat", "beats again").passed()
     assert not logs
+
+
+def test_what_comes_often_is_told_at_once_and_then_once_a_minute() -> None:
+    now = 1000.0
+    often = Often(log, "refused somebody", time=lambda: now)
+    with capture_logs() as logs:
+        for number in range(180):
+            often.met(number=number)
+            now += 1
+    assert [(entry["times"], entry["number"]) for entry in logs] == [(1, 0), (60, 60), (60, 120)]
+    assert {(entry["event"], entry["log_level"]) for entry in logs} == {("refused somebody", "warning")}
