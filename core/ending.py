@@ -1,9 +1,10 @@
-"""Work that is cancelled, and surely ends; waited for or not."""
+"""Processes that are asked to end, and work that is cancelled, and surely ends; waited for or not."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import signal
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -11,6 +12,19 @@ T = TypeVar("T")
 _AGAIN_SECONDS = 5.0
 _PARTING_SECONDS = 1.0
 """Most of what is cancelled gives back within that time what it holds, such as a connection of the database."""
+
+
+def on_signals(stop: Callable[[], None]) -> None:
+    """Have `stop` called at SIGTERM, at SIGINT, and at SIGHUP, which comes from a terminal that is closed.
+
+    `nohup` has the last one ignored, and so it stays. To be called in a running event loop.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        loop.add_signal_handler(hang_up, stop)
 
 
 async def end(*tasks: asyncio.Task[Any], again_seconds: float = _AGAIN_SECONDS) -> None:

@@ -18,7 +18,7 @@ _DEFAULTS = SinkSettings()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the sink with these arguments until SIGTERM or SIGINT; the exit code (1: it could not start)."""
+    """Run the sink with these arguments until SIGTERM, SIGINT or SIGHUP; the exit code (1: it could not start)."""
     options = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(levelname)s %(message)s")
     try:

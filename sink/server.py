@@ -7,7 +7,6 @@ import contextlib
 import errno
 import logging
 import secrets
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from core.ending import on_signals
 from core.errors import ConfigurationError
 from core.jst import TOKYO
 from sink.activity import Activity
@@ -223,11 +223,9 @@ def _bracketed(host: str) -> str:
 
 
 async def run(settings: SinkSettings, announce: Callable[[Sink], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. `announce` is called once, when the sink is ready."""
+    """Serve until SIGTERM, SIGINT or SIGHUP. `announce` is called once, when the sink is ready."""
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    on_signals(stopping.set)
     sink = Sink(settings)
     await sink.start()
     try:
@@ -239,5 +237,5 @@ async def run(settings: SinkSettings, announce: Callable[[Sink], None] | None = 
 
 
 def serve(settings: SinkSettings, announce: Callable[[Sink], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; blocks. Raises `ConfigurationError` when it cannot start."""
+    """Serve until SIGTERM, SIGINT or SIGHUP; blocks. Raises `ConfigurationError` when it cannot start."""
     asyncio.run(run(settings, announce))

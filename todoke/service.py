@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -14,7 +13,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from config.settings import Environment, Settings
-from core.ending import end
+from core.ending import end, on_signals
 from core.trouble import Trouble
 from store import schema
 from store.engine import DatabaseUnavailable, unavailable
@@ -209,7 +208,7 @@ async def prepare_patiently(
 
 
 async def serve(settings: Settings, roles: Collection[Role], ready: Callable[[Ports], None]) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM, SIGINT or SIGHUP.
 
     Raises ConfigurationError, AnotherSender, DatabaseUnavailable, SchemaOutdated, CannotListen.
     """
@@ -229,6 +228,5 @@ async def serve(settings: Settings, roles: Collection[Role], ready: Callable[[Po
             count = await wiring.leases.take_over_all()
             log.info("took over what a process before this one held", messages=count)
         service = Service(wiring, roles, on_stop=Deadline(asyncio.get_running_loop(), END_SECONDS).start)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, service.stop)
+        on_signals(service.stop)
         await service.run(ready)

@@ -139,7 +139,38 @@ async def test_a_request_under_way_holds_nobody_up_and_is_not_taken_for_durable(
             await hanging_way.held_back()
             assert await terminate(process) < 10
             answer = await asking
-    assert answer.status_code in {500, 503}
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/unavailable")
+
+
+_NOHUP = """
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+def on_sqlite(*arguments: str, folder: Path) -> Any:
+    """A service by itself."""
+    ports = {f"TODOKE_{name}_PORT": "0" for name in ("HTTP", "BOUNCE")}
+    return process_of(*arguments, folder=folder, TODOKE_DATA_DIR=str(folder), TODOKE_LOG_FORMAT="json", **ports)
+
+
+async def test_a_terminal_that_is_closed_ends_it_in_order(tmp_path: Path) -> None:
+    async with on_sqlite("-m", "todoke", "serve", folder=tmp_path) as (process, _):
+        process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(10):
+            assert await process.wait() == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+async def test_nohup_keeps_it_going(tmp_path: Path) -> None:
+    async with on_sqlite("-c", _NOHUP, "-m", "todoke", "serve", "--role=api", folder=tmp_path) as (process, line):
+        process.send_signal(signal.SIGHUP)
+        async with httpx2.AsyncClient() as client:
+            for _ in range(3):
+                assert (await client.get(f"{line.split()[-1]}/livez")).status_code == 200
+        assert await terminate(process) < 10
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("how", ["deaf", "blocked"])

@@ -175,7 +175,7 @@ def test_a_start_that_fails_exits_1_with_the_reason(taken: int, capsys: pytest.C
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_the_command_announces_itself_serves_and_ends_on_a_signal(number: signal.Signals, tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,

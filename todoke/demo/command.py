@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Coroutine
 from datetime import timedelta
 from typing import TypeVar
 
-from core.ending import end
+from core.ending import end, on_signals
 from core.errors import TodokeError
 from core.kinds import Kind
 from todoke.cli.output import print_json
@@ -35,7 +34,7 @@ class EndedEarly(TodokeError):
 
 
 def run(*, stay: bool, as_json: bool) -> None:
-    """Run the demo; exit code 1 where a check does not hold. With `stay`, until SIGTERM or SIGINT."""
+    """Run the demo; exit code 1 where a check does not hold. With `stay`, until SIGTERM, SIGINT or SIGHUP."""
     if not asyncio.run(_run(stay=stay, as_json=as_json)):
         refused()
 
@@ -58,9 +57,7 @@ async def _run(*, stay: bool, as_json: bool) -> bool:
 
 def _stopping() -> asyncio.Event:
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    on_signals(stopping.set)
     return stopping
 
 
