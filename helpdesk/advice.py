@@ -41,7 +41,7 @@ def write(procedure: ProcedureId, case: Case, texts: Texts) -> Procedure:
 def _filled(procedure: ProcedureId, text: ProcedureText, case: Case, edition: Edition) -> Procedure:
     return Procedure(
         id=procedure,
-        title=text.title,
+        title=next(iter(said(text.titles, case)), text.title),
         steps=said(text.steps + edition.common, case),
         contact=contact_of(case.desk, case.prefecture),
         urls=said(text.urls, case),

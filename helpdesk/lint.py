@@ -32,6 +32,7 @@ _PREFECTURE_CODES = frozenset(f"{number:02}" for number in range(1, 48))
 _STEPS_ALONE = (COMMON, *(f"{name}.toml" for name in INCLUDED))
 _WORDS = ("version", "title", "who")
 _LISTS = ("steps", "urls", "not_possible")
+_TITLES = "titles"
 _DESKS = (*Desk, *Symptom)
 
 
@@ -104,7 +105,7 @@ def _check_file(path: Path) -> Iterator[str]:
         return
     words, lists = _shape(path.name)
     yield from _check_keys(raw, words, lists)
-    for key in lists:
+    for key in (*lists, *_optional_lists(raw, words)):
         includes = INCLUDED if key == "steps" and "title" in words else ()
         yield from _check_list(key, raw.get(key, []), includes)
     yield from _check_first_say(path.name, raw)
@@ -115,6 +116,10 @@ def _shape(name: str) -> tuple[Sequence[str], Sequence[str]]:
     if name == SUMMARY:
         return ("version",), ("sentences",)
     return (("version",), ("steps",)) if name in _STEPS_ALONE else (_WORDS, _LISTS)
+
+
+def _optional_lists(raw: Mapping[str, Any], words: Sequence[str]) -> Sequence[str]:
+    return (_TITLES,) if _TITLES in raw and "title" in words else ()
 
 
 def _check_keys(raw: Mapping[str, Any], words: Sequence[str], lists: Sequence[str]) -> Iterator[str]:
@@ -128,7 +133,7 @@ def _check_keys(raw: Mapping[str, Any], words: Sequence[str], lists: Sequence[st
                 yield f"{key} must be a text that says something"
             elif "{" in value or "}" in value:
                 yield f"{key} has a brace; facts are put into {' and '.join(lists)} alone"
-        elif key not in lists:
+        elif key not in (*lists, *_optional_lists(raw, words)):
             yield f"{key} is not known; allowed are {', '.join((*words, *lists))}"
 
 

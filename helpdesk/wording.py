@@ -74,10 +74,14 @@ def said(lines: Sequence[Line], case: Case) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ProcedureText:
-    """The words of one procedure. `desk` is a desk, or the question whose desk answers; None: the caller's own."""
+    """The words of one procedure. `desk` is a desk, or the question whose desk answers; None: the caller's own.
+
+    The first of `titles` that applies stands in place of the title.
+    """
 
     version: str
     title: str
+    titles: tuple[Line, ...]
     who: str
     desk: Desk | Symptom | None
     steps: tuple[Line, ...]
@@ -140,6 +144,7 @@ def _procedure(raw: Mapping[str, Any], included: Mapping[str, Sequence[Line]]) -
     return ProcedureText(
         version=raw["version"],
         title=raw["title"],
+        titles=_lines(raw.get("titles", ())),
         who=raw["who"],
         desk=parse_desk(raw.get("desk")),
         steps=_lines(raw["steps"], included),
