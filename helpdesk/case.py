@@ -117,11 +117,14 @@ class Case:
 
     @property
     def issued_until(self) -> date | None:
-        """The end of the usual time, from approval, or from the application where that is not known (rule 61)."""
+        """The end of the usual time, from approval, or from the application where that is not known (rule 61).
+
+        Where that is a closed day, the business day after it.
+        """
         if self.application is None:
             return None
         start = self.application.approved_on or self.application.received_on
-        return start + timedelta(weeks=self.prefecture.issue_weeks[1])
+        return self.prefecture.next_open(start + timedelta(weeks=self.prefecture.issue_weeks[1]))
 
     @property
     def trouble_on(self) -> date | None:

@@ -5,7 +5,7 @@ Moments are aware; days are those of Asia/Tokyo.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
@@ -141,8 +141,9 @@ class InstitutionFacts:
 class PrefectureFacts:
     """What differs between prefectures (section T of the rules).
 
-    `code` and `contact` are None where the prefecture is not known: the secretariat answers then. `desks` says which
-    desk answers a symptom, where it is not the usual one (rule 115). `paper_accepted` is None where nobody said.
+    `code`, `contact` and `period` are None where the prefecture is not known: the secretariat answers then. `desks`
+    says which desk answers a symptom, where it is not the usual one (rule 115). `paper_accepted` is None where nobody
+    said. `next_open` gives the first business day on or after a day.
     """
 
     code: str | None
@@ -156,6 +157,7 @@ class PrefectureFacts:
     paper_accepted: bool | None = None
     insurance_prefix: str | None = None
     period: ReportPeriod | None = None
+    next_open: Callable[[date], date] = field(default=lambda day: day, compare=False)
     notice: str | None = None  # a sentence of its own under every procedure (rule 170)
 
 

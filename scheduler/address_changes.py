@@ -28,6 +28,7 @@ from core.statuses import Status
 from helpdesk.dates import day_text
 from helpdesk.vocabulary import ProcedureId, Symptom
 from scheduler import present
+from scheduler.calendar import BusinessCalendar
 from scheduler.commands import Actor, CommandRefused
 from scheduler.fields import Reader
 from scheduler.job_parsing import PREFECTURES, parse_address
@@ -161,6 +162,7 @@ class AddressChanges:
         notices: ChangeNotices,
         advice: ChangeAdvice,
         desks: PrefectureDesks,
+        calendar: BusinessCalendar,
         carrier_domains: Collection[str],
     ) -> None:
         self._db = db
@@ -169,6 +171,7 @@ class AddressChanges:
         self._notices = notices
         self._advice = advice
         self._desks = desks
+        self._calendar = calendar
         self._carrier_domains = carrier_domains
 
     async def request(self, reader: Reader, by: Actor) -> AnyRow:
@@ -203,8 +206,8 @@ class AddressChanges:
             "new_email": asked.new_email,
             "new_email_key": email_key(asked.new_email),
             "state": ChangeState.REQUESTED,
-            "due_from": today + timedelta(weeks=first),
-            "due_to": today + timedelta(weeks=last),
+            "due_from": self._calendar.next_open(today + timedelta(weeks=first), institution.prefecture),
+            "due_to": self._calendar.next_open(today + timedelta(weeks=last), institution.prefecture),
             "requested_at": now,
             "requested_by": by.who.name,
         }

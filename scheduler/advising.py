@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Protocol
 
 from config.prefectures import Prefecture, Prefectures
@@ -26,6 +27,7 @@ from helpdesk.resend import issued_refusal, resend_refusal
 from helpdesk.summary import summarise
 from helpdesk.vocabulary import Desk, ReportStatus, Symptom
 from helpdesk.wording import Texts
+from scheduler.calendar import BusinessCalendar, OutsideCalendar
 from scheduler.fields import LAST_DAY
 from scheduler.reminders import ReminderRules
 from store.engine import Database
@@ -51,21 +53,22 @@ class PrefectureBook(Protocol):
 class ConfiguredPrefectures:
     """The prefectures as people have configured them."""
 
-    def __init__(self, prefectures: Prefectures, rules: ReminderRules) -> None:
+    def __init__(self, prefectures: Prefectures, rules: ReminderRules, calendar: BusinessCalendar) -> None:
         self._prefectures = prefectures
         self._rules = rules
+        self._calendar = calendar
 
     def season_on(self, day: date, code: str | None, scheme: Scheme) -> int:
         """By the periods as configured."""
         return self._rules.season_on(day, scheme, code or "")
 
     def facts(self, code: str | None, scheme: Scheme, fiscal_year: int) -> PrefectureFacts:
-        """From the data files."""
-        configured = self._rules.period(scheme, code or "", fiscal_year)
-        period = ReportPeriod(configured.start, configured.end)
+        """From the data files. Where the prefecture is not known, neither is its reporting period (rules 66, 70)."""
         if code is None:
-            return PrefectureFacts(None, None, None, self._prefectures.secretariat, period=period)
-        return self._known(self._prefectures[code], period, fiscal_year)
+            next_open = partial(_business_day_from, self._calendar, prefecture=None)
+            return PrefectureFacts(None, None, None, self._prefectures.secretariat, next_open=next_open)
+        configured = self._rules.period(scheme, code, fiscal_year)
+        return self._known(self._prefectures[code], ReportPeriod(configured.start, configured.end), fiscal_year)
 
     def _known(self, place: Prefecture, period: ReportPeriod, fiscal_year: int) -> PrefectureFacts:
         return PrefectureFacts(
@@ -80,8 +83,17 @@ class ConfiguredPrefectures:
             paper_accepted=place.paper_accepted,
             insurance_prefix=place.insurance_prefix,
             period=period,
+            next_open=partial(_business_day_from, self._calendar, prefecture=place.code),
             notice=place.notice,
         )
+
+
+def _business_day_from(calendar: BusinessCalendar, day: date, *, prefecture: str | None) -> date:
+    """The first business day on or after the day; the day itself where the calendar does not know it."""
+    try:
+        return calendar.next_open(day, prefecture)
+    except OutsideCalendar:
+        return day
 
 
 class Advisor:

@@ -260,7 +260,7 @@ class Wiring:
         """The helpdesk's answers."""
         from scheduler.advising import Advisor, ConfiguredPrefectures
 
-        prefectures = ConfiguredPrefectures(self.data.prefectures, self.reminder_rules)
+        prefectures = ConfiguredPrefectures(self.data.prefectures, self.reminder_rules, self.calendar)
         return Advisor(self.db, prefectures, self.clock, self.texts)
 
     @cached_property
@@ -296,8 +296,8 @@ class Wiring:
         from scheduler.address_changes import AddressChanges, ChangeNotices
 
         notices = ChangeNotices(self.ids, self.return_paths, self.timing)
-        prefectures, carriers = self.data.prefectures, self.settings.carrier_domains
-        return AddressChanges(self.db, self.clock, self.ids, notices, self.advisor, prefectures, carriers)
+        places, carriers = self.data.prefectures, self.settings.carrier_domains
+        return AddressChanges(self.db, self.clock, self.ids, notices, self.advisor, places, self.calendar, carriers)
 
     @cached_property
     def services(self) -> Services:

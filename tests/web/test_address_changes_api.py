@@ -94,6 +94,12 @@ async def test_the_due_range_counts_from_the_date_in_tokyo(known: Any) -> None:
     assert (await ask(known)).json()["due_from"] == "2026-12-02"
 
 
+async def test_the_due_range_names_business_days(known: Any) -> None:
+    known.later(days=30)  # 24 December: one and two weeks later are 31 December and 7 January
+    told = (await ask(known)).json()
+    assert (told["due_from"], told["due_to"]) == ("2027-01-04", "2027-01-07")
+
+
 async def test_the_whole_life(known: Any) -> None:
     change_id = await requested(known)
     known.later(days=1)
