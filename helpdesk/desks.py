@@ -18,6 +18,9 @@ _SECRETARIAT_ANSWERS = frozenset(
 )
 """Everything else is the prefecture's (rule 129), unless its settings say otherwise."""
 
+_OF_THE_PREFECTURE = frozenset({Symptom.NOT_ARRIVED, Symptom.NO_INTERNET})
+"""How an application stands, and whether paper is taken, is known to no other desk (rules 7, 127)."""
+
 _CHANGES_ADDRESSES = "the prefecture's desk alone changes addresses"
 _GIVES_CODES = "the prefecture's desk alone gives institution codes"
 _TELLS_LOGIN_IDS = f"who tells login IDs answers; set {Symptom.UNKNOWN_LOGIN_ID}"
@@ -35,7 +38,12 @@ FIXED: Mapping[str, str] = {
 
 
 def desk_for(question: Symptom, prefecture: PrefectureFacts) -> Desk:
-    """The desk that answers this question in this prefecture."""
+    """The desk that answers this question in this prefecture.
+
+    Where the prefecture is not known, the secretariat answers what is not a prefecture's alone to know.
+    """
+    if prefecture.code is None and question not in _OF_THE_PREFECTURE:
+        return Desk.SECRETARIAT
     usual = Desk.SECRETARIAT if question in _SECRETARIAT_ANSWERS else Desk.PREFECTURE
     return prefecture.desks.get(question, usual)
 

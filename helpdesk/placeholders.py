@@ -23,6 +23,9 @@ from helpdesk.vocabulary import Desk, Symptom
 Fill: TypeAlias = Callable[[Case], str | None]
 
 
+_SOME_PREFECTURE = "所在地の都道府県窓口（連絡先は、都道府県からのお知らせ等でご確認ください）"
+
+
 @dataclass(frozen=True, slots=True)
 class Placeholder:
     """`fill` gives None where the fact is missing; each condition in `given_by` rules that out.
@@ -85,6 +88,13 @@ def _again_placeholders(kind: Kind) -> dict[str, Placeholder]:
         ),
         f"{name}_due_on": Placeholder(due_on, due_known),
     }
+
+
+def _contact(desk: Desk, case: Case) -> str:
+    """How the desk is reached. An unknown prefecture's is named without; a code is the secretariat's matter."""
+    if desk is Desk.PREFECTURE and case.prefecture.code is None and case.refused is not Kind.CODE:
+        return _SOME_PREFECTURE
+    return contact_text(contact_of(desk, case.prefecture))
 
 
 def _registered_email(case: Case) -> str | None:
@@ -166,11 +176,11 @@ _BY_KIND = {name: placeholder for kind in Kind for name, placeholder in _message
 _AGAIN = {name: placeholder for kind in SENT_AGAIN for name, placeholder in _again_placeholders(kind).items()}
 
 PLACEHOLDERS: Mapping[str, Placeholder] = {
-    "contact": Placeholder(lambda case: contact_text(contact_of(case.desk, case.prefecture))),
+    "contact": Placeholder(lambda case: _contact(case.desk, case)),
     "secretariat": Placeholder(lambda case: contact_text(case.prefecture.secretariat)),
-    "prefecture_contact": Placeholder(lambda case: contact_text(contact_of(Desk.PREFECTURE, case.prefecture))),
+    "prefecture_contact": Placeholder(lambda case: _contact(Desk.PREFECTURE, case)),
     "login_id_desk": Placeholder(lambda case: _login_id_desk(case).label),
-    "login_id_contact": Placeholder(lambda case: contact_text(contact_of(_login_id_desk(case), case.prefecture))),
+    "login_id_contact": Placeholder(lambda case: _contact(_login_id_desk(case), case)),
     "scheme": Placeholder(_scheme),
     "issue_weeks": Placeholder(lambda case: weeks_text(case.prefecture.issue_weeks)),
     "address_change_weeks": Placeholder(lambda case: weeks_text(case.prefecture.address_change_weeks)),

@@ -140,6 +140,23 @@ async def test_advice_knows_the_report(api: Any) -> None:
     assert told["id"] == "press-report-button"
 
 
+async def test_a_period_is_told_only_where_the_prefecture_is_known(api: Any) -> None:
+    api.later(days=45)  # 8 January, within the national period
+    general = await api.get("/v1/advice", params={"symptom": "report-button-greyed"})
+    assert general["id"] == "check-period"
+    assert not any("3月31日" in step for step in general["steps"])
+    assert general["steps"][-1].startswith("都道府県からのご案内") or "新規報告" in general["steps"][-1]
+    await api.publish(api.job())
+    assert any("3月31日" in step for step in (await advice(api, "report-button-greyed"))["steps"])
+
+
+async def test_the_usual_day_of_an_account_is_a_business_day(api: Any) -> None:
+    api.later(days=25)
+    days = {"application__received_on": "2026-12-18", "application__approved_on": "2026-12-19"}
+    await api.publish(api.plain_job("application-complete", **days))  # two weeks after the approval is 2 January
+    assert any("目安は1月4日（月）頃まで" in step for step in (await advice(api))["steps"])
+
+
 async def test_a_grey_button_within_the_period_is_last_years_missing_data_whatever_the_report_said(api: Any) -> None:
     report = {"institution": api.job()["institution"], "status": "not-started"}
     assert (await api.ask(Role.PUBLISHER, "PUT", f"/v1/reports/2026/{CODE}", json=report)).status_code == 200
