@@ -195,6 +195,8 @@ CONDITIONS: Mapping[str, Predicate] = {
     "newer-application": lambda case: case.reading.newer is not None,
     "newer-rejected": lambda case: case.reading.newer_rejected,
     "newer-in-review": lambda case: case.reading.newer_in_review,
+    "no-mail-on-paper": lambda case: case.standing is Standing.NOTHING_KNOWN and case.facts.on_paper,
+    "on-paper": lambda case: case.facts.on_paper,
     "earlier-guide": lambda case: case.reading.earlier_guide is not None,
     "guide-link-expired": _guide_link_expired,
     "registered-suppressed": lambda case: registered_suppression(case.facts) is not None,

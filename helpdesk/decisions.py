@@ -23,7 +23,6 @@ _NAMED: Mapping[Symptom, ProcedureId] = {
     Symptom.UNKNOWN_PASSWORD: ProcedureId.RESET_PASSWORD,  # rules 110-113, 157
     Symptom.RESET_MAIL_NOT_ARRIVED: ProcedureId.CONTACT_PREFECTURE,  # rule 112, where it answers for these itself
     Symptom.NO_PERMISSION: ProcedureId.CONFIRM_PERMISSION,  # rules 13, 37, 58
-    Symptom.REMINDED_THOUGH_REPORTED: ProcedureId.PRESS_REPORT_BUTTON,  # rules 117-120
     Symptom.SSO_ERROR: ProcedureId.USE_LOGIN_URL,  # rules 139, 151
     Symptom.HOME_SCREEN_NOT_SHOWN: ProcedureId.ALLOW_POPUPS,  # rule 152
     Symptom.WHICH_SYSTEM: ProcedureId.CHOOSE_GMIS,  # rule 153
@@ -133,10 +132,16 @@ def _by_paper(case: Case) -> ProcedureId:
     return ProcedureId.CONTACT_PREFECTURE if refused else ProcedureId.REPORT_ON_PAPER
 
 
+def _by_channel(case: Case) -> ProcedureId:
+    """Rules 7, 117-120: who reports on paper has no button to press."""
+    return ProcedureId.REPORT_ON_PAPER if case.facts.on_paper else ProcedureId.PRESS_REPORT_BUTTON
+
+
 _JUDGED: Mapping[Symptom, Callable[[Case], ProcedureId]] = {
     Symptom.NOT_ARRIVED: _by_age,
     Symptom.REPORT_BUTTON_GREYED: _by_period,
     Symptom.NO_INTERNET: _by_paper,
+    Symptom.REMINDED_THOUGH_REPORTED: _by_channel,
 }
 
 _INSTEAD_OF_GUIDE: Mapping[Standing, ProcedureId] = {

@@ -97,7 +97,8 @@ class ReportPeriod:
 class ReportingFacts:
     """One report. `status` and `as_of` are None where nobody said: it counts as 未報告, `last_year_data` is True.
 
-    `period` is its own reporting period; `current`: its fiscal year is the one that counts today.
+    `period` is its own reporting period; `current`: its fiscal year is the one that counts today. `on_paper`: its
+    channel is paper.
     """
 
     key: ReportKey
@@ -106,6 +107,7 @@ class ReportingFacts:
     last_year_data: bool = True
     period: ReportPeriod | None = None
     current: bool = True
+    on_paper: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,11 @@ class InstitutionFacts:
     messages: tuple[MessageFacts, ...] = ()
     reporting: tuple[ReportingFacts, ...] = ()
     suppressed: tuple[SuppressionFacts, ...] = ()
+
+    @property
+    def on_paper(self) -> bool:
+        """Whether its reports of this season are all made on paper, of which no mail reminds (rule 7)."""
+        return {report.on_paper for report in self.reporting if report.current} == {True}
 
     @property
     def all_messages(self) -> Sequence[MessageFacts]:

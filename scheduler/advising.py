@@ -174,7 +174,8 @@ class Advisor:
         current = self._prefectures.season_on(self._today(), prefecture, key.scheme) == key.fiscal_year
         if row is None:
             return ReportingFacts(key, period=period, current=current)
-        return ReportingFacts(key, ReportStatus(row.status), row.as_of, row.last_year_data, period, current)
+        status, on_paper = ReportStatus(row.status), row.channel == "paper"
+        return ReportingFacts(key, status, row.as_of, row.last_year_data, period, current, on_paper)
 
     async def _record(self, code: str, sight: Sight) -> InstitutionRecord | None:
         async with self._db.read() as conn:

@@ -140,6 +140,17 @@ async def test_advice_knows_the_report(api: Any) -> None:
     assert told["id"] == "press-report-button"
 
 
+async def test_who_reports_on_paper_is_told_so_until_a_report_is_made_online(api: Any) -> None:
+    report = {"institution": api.job()["institution"], "status": "not-started"}
+    for channel, right in (("paper", "report-on-paper"), ("online", "press-report-button")):
+        body = report | {"channel": channel}
+        assert (await api.ask(Role.PUBLISHER, "PUT", f"/v1/reports/2026/{CODE}", json=body)).status_code == 200
+        assert (await advice(api, "reminded-though-reported"))["id"] == right
+        on_paper = any("G-MISからのメールは送信されません" in step for step in (await advice(api))["steps"])
+        assert on_paper is (channel == "paper")
+        api.later(hours=1)
+
+
 async def test_a_period_is_told_only_where_the_prefecture_is_known(api: Any) -> None:
     api.later(days=45)  # 8 January, within the national period
     general = await api.get("/v1/advice", params={"symptom": "report-button-greyed"})
