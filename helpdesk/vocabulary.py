@@ -63,7 +63,7 @@ _SYMPTOM_LABELS: Mapping[Symptom, str] = {
     Symptom.SSO_ERROR: "シングルサインオンのエラーが表示される",
     Symptom.HOME_SCREEN_NOT_SHOWN: "「G-MIS」を選択してもホーム画面に遷移しない",
     Symptom.WHICH_SYSTEM: "ログイン後、どのシステムを選択すべきか分からない",
-    Symptom.BUTTON_MISSING: "「医療機能情報提供制度」ボタンが表示されない",
+    Symptom.BUTTON_MISSING: "「医療機能情報提供制度」又は「薬局機能情報提供制度」のボタンが表示されない",
     Symptom.REPORT_BUTTON_GREYED: "定期報告ボタンが押せない",
     Symptom.UNKNOWN_INSTITUTION_CODE: "機関コードが分からない",
     Symptom.WRONG_INSTITUTION_CODE: "申請時の機関コードが間違っていた",
