@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import TypeAlias
 
 from core.jobs import Note
@@ -21,6 +22,16 @@ from helpdesk.vocabulary import Desk, ProcedureId, ReportStatus, Symptom
 
 Predicate: TypeAlias = Callable[[Case], bool]
 
+_MAY_BE_THERE = (Status.SENT, Status.UNDELIVERED, Status.IN_DOUBT)
+_WITHOUT_ACCOUNT_MAIL = (
+    Standing.IN_REVIEW,
+    Standing.REJECTED,
+    Standing.REJECTED_ACCOUNT_EXISTS,
+    Standing.WAITING,
+    Standing.PRE_CHECK_UNDELIVERED,
+    Standing.SPENT,
+    Standing.WITHDRAWN,
+)
 _ASKED_FOR_INSURANCE_NUMBER = (InstitutionType.HOSPITAL, InstitutionType.CLINIC)  # rule 148
 
 
@@ -113,6 +124,13 @@ def _had_account(case: Case) -> bool:
     return case.application is not None and case.application.account in (Account.UNPERMITTED, Account.PERMITTED)
 
 
+def _guide_never_left(case: Case) -> bool:
+    """The institution was sent no guide, and its application brought no other mail of an account either."""
+    mails = chain(case.facts.messages, *(application.messages for application in case.facts.applications))
+    left = any(mail.kind is Kind.GUIDE and mail.status in _MAY_BE_THERE for mail in mails)
+    return case.standing in _WITHOUT_ACCOUNT_MAIL and not left
+
+
 def _guide_link_expired(case: Case) -> bool:
     guide = case.message(Kind.GUIDE)
     return guide is not None and guide.expires_at is not None and tokyo_date(guide.expires_at) < case.today
@@ -195,6 +213,7 @@ CONDITIONS: Mapping[str, Predicate] = {
     "newer-application": lambda case: case.reading.newer is not None,
     "newer-rejected": lambda case: case.reading.newer_rejected,
     "newer-in-review": lambda case: case.reading.newer_in_review,
+    "guide-never-left": _guide_never_left,
     "no-mail-on-paper": lambda case: case.standing is Standing.NOTHING_KNOWN and case.facts.on_paper,
     "on-paper": lambda case: case.facts.on_paper,
     "earlier-guide": lambda case: case.reading.earlier_guide is not None,

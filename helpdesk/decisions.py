@@ -35,6 +35,7 @@ _NAMED: Mapping[Symptom, ProcedureId] = {
 _NOT_ARRIVED: Mapping[Standing, ProcedureId] = {
     Standing.REJECTED: ProcedureId.REAPPLY,  # rule 25
     Standing.REJECTED_ACCOUNT_EXISTS: ProcedureId.FIND_EXISTING_ACCOUNT,  # rules 14, 98
+    Standing.ACCOUNT_KNOWN: ProcedureId.ASK_LOGIN_ID_AND_RESET_PASSWORD,
     Standing.NO_MAIL: ProcedureId.CONFIRM_PERMISSION,
     Standing.PRE_CHECK_UNDELIVERED: ProcedureId.REAPPLY,
     Standing.GUIDE_UNDELIVERED: ProcedureId.REAPPLY,
@@ -59,6 +60,7 @@ A full mailbox takes it once there is room (rule 85).
 """
 
 _NOTHING_WILL_COME = frozenset(_NOT_ARRIVED) - {
+    Standing.ACCOUNT_KNOWN,
     Standing.GUIDE_MAILBOX_FULL,
     Standing.GUIDE_SENT,
     Standing.CONFIRM_SENT,

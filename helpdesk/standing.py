@@ -21,6 +21,7 @@ class Standing(StrEnum):
     IN_REVIEW = "in-review"  # applied; nothing was decided yet
     REJECTED = "rejected"
     REJECTED_ACCOUNT_EXISTS = "rejected-account-exists"  # rule 14
+    ACCOUNT_KNOWN = "account-known"  # issued before: its mails tell of an account, none of an issue
     NO_MAIL = "no-mail"  # decided, and by rule no mail follows (rules 36, 57)
     WAITING = "waiting"  # pre-check or guide are on their way
     PRE_CHECK_UNDELIVERED = "pre-check-undelivered"  # the guide will never leave (rule 28)
@@ -37,6 +38,7 @@ class Standing(StrEnum):
 
 _HAS_ACCOUNT = frozenset(
     {
+        Standing.ACCOUNT_KNOWN,
         Standing.GUIDE_SENT,
         Standing.NO_MAIL,
         Standing.CONFIRM_WAITING,
@@ -50,6 +52,7 @@ _NOT_CLOSED = frozenset(Standing) - _CLOSED
 _YIELDS_TO: Mapping[Standing, frozenset[Standing]] = {
     Standing.IN_REVIEW: _HAS_ACCOUNT | {Standing.WAITING},
     Standing.SPENT: _HAS_ACCOUNT,
+    Standing.ACCOUNT_KNOWN: (_HAS_ACCOUNT - {Standing.ACCOUNT_KNOWN}) | {Standing.WAITING},
     **dict.fromkeys(_CLOSED, _NOT_CLOSED),
 }
 """A newer application that stands so tells less than an older one that stands so. Otherwise the newest decides."""
@@ -59,6 +62,7 @@ _YIELDS_TO_PAST_REVIEW: Mapping[Standing, frozenset[Standing]] = {
     Standing.IN_REVIEW: _NOT_CLOSED - {Standing.IN_REVIEW},
 }
 
+_OF_AN_ACCOUNT = frozenset({Kind.PASSWORD_RESET, Kind.ADDRESS_CHANGED})
 _SPENDING_REASONS = frozenset({CancelReason.pre_check(Status.EXPIRED), CancelReason.pre_check(Status.SUPPRESSED)})
 
 
@@ -115,7 +119,9 @@ def standing_of(application: ApplicationFacts) -> Standing:
         return _confirm_standing(confirm)
     if application.decided_rule is not None:
         return Standing.NO_MAIL
-    return _rejected_standing(application) if rejected else Standing.IN_REVIEW
+    if rejected:
+        return _rejected_standing(application)
+    return Standing.ACCOUNT_KNOWN if _tells_of_account(application) else Standing.IN_REVIEW
 
 
 def latest(application: ApplicationFacts, kind: Kind) -> MessageFacts | None:
@@ -168,6 +174,12 @@ def _unsent_standing(mails: list[MessageFacts]) -> Standing:
     if any(mail.status is Status.CANCELLED for mail in mails):
         return Standing.WITHDRAWN
     return Standing.WAITING
+
+
+def _tells_of_account(application: ApplicationFacts) -> bool:
+    """Whether all its mails are such as only an account brings: one whose application is on record is in review."""
+    kinds = {mail.kind for mail in application.messages}
+    return bool(kinds) and kinds <= _OF_AN_ACCOUNT
 
 
 def _confirm_standing(confirm: MessageFacts) -> Standing:
