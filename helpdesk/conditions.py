@@ -213,6 +213,7 @@ CONDITIONS: Mapping[str, Predicate] = {
     "newer-application": lambda case: case.reading.newer is not None,
     "newer-rejected": lambda case: case.reading.newer_rejected,
     "newer-in-review": lambda case: case.reading.newer_in_review,
+    "newer-account-exists": lambda case: case.reading.account_exists_since,
     "guide-never-left": _guide_never_left,
     "no-mail-on-paper": lambda case: case.standing is Standing.NOTHING_KNOWN and case.facts.on_paper,
     "on-paper": lambda case: case.facts.on_paper,

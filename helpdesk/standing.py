@@ -54,6 +54,7 @@ _YIELDS_TO: Mapping[Standing, frozenset[Standing]] = {
     Standing.SPENT: _HAS_ACCOUNT,
     Standing.ACCOUNT_KNOWN: (_HAS_ACCOUNT - {Standing.ACCOUNT_KNOWN}) | {Standing.WAITING},
     **dict.fromkeys(_CLOSED, _NOT_CLOSED),
+    Standing.REJECTED_ACCOUNT_EXISTS: _NOT_CLOSED - {Standing.SPENT},
 }
 """A newer application that stands so tells less than an older one that stands so. Otherwise the newest decides."""
 
@@ -71,12 +72,14 @@ class Reading:
     """How the institution stands, by the application that decides it.
 
     `newer` is an application received after that one, `earlier_guide` a guide that was sent for another one.
+    `account_exists_since`: an application received after the deciding one was rejected because of an account (rule 14).
     """
 
     standing: Standing
     application: ApplicationFacts | None = None
     newer: ApplicationFacts | None = None
     earlier_guide: MessageFacts | None = None
+    account_exists_since: bool = False
 
     @property
     def newer_rejected(self) -> bool:
@@ -105,6 +108,7 @@ def read(facts: InstitutionFacts, *, past_review: bool = False) -> Reading:
         deciding,
         newer,
         _earlier_guide(newest_first, deciding),
+        _account_exists_since(newest_first, deciding),
     )
 
 
@@ -141,6 +145,11 @@ def _earlier_guide(applications: list[ApplicationFacts], deciding: ApplicationFa
     others = (latest(application, Kind.GUIDE) for application in applications if application is not deciding)
     sent = (guide for guide in others if guide is not None and guide.status is Status.SENT)
     return max(sent, key=lambda guide: guide.created_at, default=None)
+
+
+def _account_exists_since(newest_first: list[ApplicationFacts], deciding: ApplicationFacts) -> bool:
+    since = newest_first[: newest_first.index(deciding)]
+    return any(standing_of(application) is Standing.REJECTED_ACCOUNT_EXISTS for application in since)
 
 
 def _mailing_standing(pre_check: MessageFacts | None, guide: MessageFacts | None) -> Standing | None:
