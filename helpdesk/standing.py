@@ -116,14 +116,15 @@ def standing_of(application: ApplicationFacts) -> Standing:
     """How one application stands by itself."""
     mailing = _mailing_standing(latest(application, Kind.PRE_CHECK), latest(application, Kind.GUIDE))
     confirm = latest(application, Kind.EXISTING_USER_CONFIRM)
-    rejected = latest(application, Kind.REJECTION) is not None
+    rejection = latest(application, Kind.REJECTION)
+    rejected = rejection is not None and rejection.status is not Status.CANCELLED
     if mailing is not None and not (rejected and mailing in (Standing.SPENT, Standing.WITHDRAWN)):
         return mailing
-    if confirm is not None:
+    if confirm is not None and not (rejected and confirm.status is Status.CANCELLED):
         return _confirm_standing(confirm)
-    if application.decided_rule is not None:
+    if application.decided_rule is not None and not rejected:
         return Standing.NO_MAIL
-    if rejected:
+    if rejection is not None:
         return _rejected_standing(application)
     return Standing.ACCOUNT_KNOWN if _tells_of_account(application) else Standing.IN_REVIEW
 

@@ -50,6 +50,7 @@ def test_the_age_is_that_of_the_application_that_decides(world):
     assert days == {40: "wait", 41: "contact-prefecture"}
 
 
+REVOKED = (Kind.REJECTION, Status.CANCELLED, "withdrawn")
 WITHDRAWN = (Kind.PRE_CHECK, Status.CANCELLED, "withdrawn")
 EXPIRED = (Kind.GUIDE, Status.EXPIRED)
 
@@ -174,6 +175,26 @@ def test_a_rejection_that_was_reversed_no_longer_counts(world):
     assert answer(world, "not-arrived", application).id == "check-spam-folder"
     taken_back = applied(world, REJECTED, (Kind.PRE_CHECK, Status.CANCELLED, "withdrawn"))
     assert answer(world, "not-arrived", taken_back).id == "reapply"
+
+
+def test_a_rejection_after_a_decision_without_mail_decides(world):
+    decided = {"account": Account.PERMITTED, "decided_rule": "no-mail-permitted"}
+    for mails, told in (
+        ((REJECTED,), "申請は却下され"),
+        ((REVOKED,), "メールは送信していません"),
+        ((), "メールは送信していません"),
+    ):
+        facts = world.institution(applied(world, *mails, **decided))
+        assert told in summarise(facts, world.yamaguchi(), LATER)
+    assert answer(world, "not-arrived", applied(world, REJECTED, **decided)).id == "find-existing-account"
+
+
+def test_a_rejection_after_a_confirmation_that_was_withdrawn_decides(world):
+    taken_back = (Kind.EXISTING_USER_CONFIRM, Status.CANCELLED, "withdrawn")
+    application = applied(world, taken_back, REJECTED, account=Account.UNPERMITTED)
+    assert answer(world, "not-arrived", application).id == "find-existing-account"
+    revoked = applied(world, taken_back, REVOKED, account=Account.UNPERMITTED)
+    assert answer(world, "not-arrived", revoked).id == "confirm-permission"
 
 
 def test_of_two_confirmations_the_resent_one_counts(world):
