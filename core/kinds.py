@@ -39,6 +39,9 @@ _LABELS = {
 ACCOUNT_ISSUE = "account-issue"
 """The job kind from which the service itself decides which mails follow (contract section 3)."""
 
+BY_TABLE = frozenset({Kind.PRE_CHECK, Kind.GUIDE, Kind.EXISTING_USER_CONFIRM})
+"""Mails that the rule table decides on (rule 60), also where they are published by themselves: of an approval all."""
+
 SECRET_KINDS = frozenset({Kind.CODE, Kind.GUIDE, Kind.PASSWORD_RESET})
 """Kinds whose data hold a secret: encrypted at rest, erased when the message is final."""
 

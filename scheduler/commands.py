@@ -29,6 +29,7 @@ from scheduler import present
 from scheduler.planning import lane
 from scheduler.ports import Timing
 from store import address_changes
+from store.decisions import opposed
 from store.doubts import handed_over
 from store.engine import Database
 from store.ledger import Ledger
@@ -63,6 +64,7 @@ _COPIED = (
 
 
 _ON_ITS_WAY = "このメールはまだ送信が終わっていません。送信の結果が出てから再送してください。"
+_DECIDED_OTHERWISE = "この申請については、その後に別の決定を受け付けているため、このメールは再送できません。"
 
 
 class CommandRefused(TodokeError):
@@ -185,13 +187,16 @@ class Commands:
 
         `why` goes into the audit trail.
         Refused for kinds that are never sent again, while the first one is still on its way, and while any copy is:
-        of several who ask at once, one is heard.
+        of several who ask at once, one is heard. Refused, too, where it was withdrawn and its application was decided
+        otherwise since.
         """
         async with self._db.read() as conn:
             first = await _message(conn, message_id, by.sight)
         await self._refuse_kind(first)
         async with self._db.write(wake=True) as conn:
             first = await _message(conn, message_id, by.sight)
+            if await opposed(conn, first.application_id, Kind(first.kind)):
+                raise CommandRefused(await self._impossible(first, _DECIDED_OTHERWISE))
             family = await lock_family(conn, first)
             again = None if family.under_way is None else await resent(conn, family.under_way)
             free = again is None and Status(first.status).final
@@ -208,11 +213,13 @@ class Commands:
             raise CommandRefused(Problem("resend-impossible", extra={"procedure": procedure}))
 
     async def _still_on_its_way(self, first: AnyRow, again: Resent | None) -> Problem:
-        procedure = await self._advice.advise(Symptom.NOT_ARRIVED, first.institution_code)
         if again is None or again.copy.id == first.id:
-            return Problem("resend-impossible", _ON_ITS_WAY, extra={"procedure": procedure})
-        extra = {"procedure": procedure, "message_id": again.copy.id}
-        return Problem("resend-impossible", present.already_resent(again), extra=extra)
+            return await self._impossible(first, _ON_ITS_WAY)
+        return await self._impossible(first, present.already_resent(again), message_id=again.copy.id)
+
+    async def _impossible(self, first: AnyRow, why: str, **more: str) -> Problem:
+        procedure = await self._advice.advise(Symptom.NOT_ARRIVED, first.institution_code)
+        return Problem("resend-impossible", why, extra={"procedure": procedure} | more)
 
     async def _again(self, conn: AsyncConnection, first: AnyRow, by: Actor, why: str | None) -> dict[str, Any]:
         now = self._clock.now()

@@ -21,8 +21,9 @@ from scheduler.job_parsing import InputRules, JobRefused, canonical, canonical_f
 from scheduler.planning import Planner
 from scheduler.refusals import Refused
 from store.cipher import Cipher, KeyMissing
+from store.decisions import DecidedError
 from store.engine import OUTAGE, Database, DatabaseUnavailable
-from store.intake import AlreadyIssuedError, Batch, Known, KnownJob, known, save
+from store.intake import Batch, Known, KnownJob, known, save
 
 log = structlog.get_logger("scheduler")
 
@@ -151,7 +152,7 @@ class Intake:
         for left in reversed(range(tries)):
             try:
                 await self._transact([item], now)
-            except (IntegrityError, AlreadyIssuedError):
+            except (IntegrityError, DecidedError):
                 if left == 0:
                     raise
             else:

@@ -10,7 +10,7 @@ from typing import Any
 from core.ids import IdSource
 from core.jobs import Job, Note
 from core.jst import rfc3339
-from core.kinds import URGENT_KINDS, Kind
+from core.kinds import BY_TABLE, URGENT_KINDS, Kind
 from core.mail import Recipient
 from core.return_path import ReturnPaths
 from core.statuses import Status
@@ -18,7 +18,7 @@ from scheduler.links import LONG_LINK
 from scheduler.ports import Timing
 from scheduler.refusals import Refusals
 from scheduler.reminders import ReminderRules
-from scheduler.rules import BY_TABLE, RULE_GUIDE, Follow
+from scheduler.rules import RULE_GUIDE, Follow
 from store.candidates import suppresses
 from store.cipher import Cipher
 from store.intake import Batch, Known, KnownApplication, KnownJob, KnownMessage
@@ -173,9 +173,9 @@ class Planned:
     def _remember(self, kind: Kind, row: dict[str, Any], found: Known) -> None:
         if row["step_key"] is not None:
             found.step_keys.add(row["step_key"])
-        if kind in BY_TABLE and row["application_id"] is not None:
+        if row["application_id"] is not None and (kind in BY_TABLE or kind is Kind.REJECTION):
             message = KnownMessage(row["id"], kind, Status(row["status"]), row["email_key"], None)
-            found.messages.setdefault(row["application_id"], {})[kind] = message
+            found.add_message(row["application_id"], message)
 
     def _place(self, kind: Kind, found: Known, before: list[dict[str, Any]]) -> _Place:
         if kind is Kind.GUIDE:

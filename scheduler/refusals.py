@@ -13,7 +13,7 @@ from core.problems import Problem, field_problem
 from core.statuses import FINAL, Status
 from scheduler.ports import Timing
 from scheduler.reminders import ReminderRules
-from scheduler.rules import Follow, contradiction, follow, rule_violation
+from scheduler.rules import Follow, contradiction, decides_otherwise, follow, rule_violation
 from store.intake import Known
 
 
@@ -38,7 +38,7 @@ class Refusals:
         """What follows from a job that may be accepted. Raises Refused."""
         self._refuse_other_institution(job, found)
         self._refuse_issued(job, found)
-        violation = rule_violation(job) or self._contradiction(job, found)
+        violation = rule_violation(job) or self._contradiction(job, found) or self._otherwise(job, found)
         if violation is not None:
             raise _refused(violation[1], violation[0], violation[2])
         if job.kind is Kind.GUIDE:
@@ -75,6 +75,14 @@ class Refusals:
             return None
         decided = known.issue_job_id is not None or job.application.id in found.messages
         return contradiction(job, known.route, known.account) if decided else None
+
+    def _otherwise(self, job: Job, found: Known) -> tuple[str, str, str] | None:
+        """What was approved is not rejected by a later job, nor the other way round."""
+        if job.application is None:
+            return None
+        application_id = job.application.id
+        approved, rejected = application_id in found.approved, application_id in found.rejected
+        return decides_otherwise(job, approved=approved, rejected=rejected)
 
     def _refuse_lone_guide(self, job: Job, found: Known) -> None:
         assert job.application is not None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.jobs import Job, Note
-from core.kinds import Account, Kind, Route
+from core.kinds import BY_TABLE, Account, Kind, Route
 
 RULE_IMMEDIATE = "immediate"
 RULE_BUSINESS_HOURS = "business-hours"
@@ -33,9 +33,6 @@ RULE_TABLE: Mapping[tuple[Route, Account], Follow] = {
     (Route.PREFECTURE, Account.PERMITTED): _PREFECTURE_TELLS,
 }
 
-BY_TABLE = frozenset({Kind.PRE_CHECK, Kind.GUIDE, Kind.EXISTING_USER_CONFIRM})
-"""Mails that the table decides on, also where they are published by themselves."""
-
 _NOT_BY_PREFECTURE = frozenset({Kind.CODE, Kind.APPLICATION_COMPLETE, Kind.REJECTION})
 
 
@@ -61,6 +58,25 @@ def rule_violation(job: Job) -> tuple[str, str, str] | None:
         if job.kind not in expected:
             return "application.account", "not-by-rule", "the rule table sends no such mail for this route and account"
     return None
+
+
+def decides_otherwise(job: Job, *, approved: bool, rejected: bool) -> tuple[str, str, str] | None:
+    """The same, where the application is approved or rejected already and the job says the other (rules 60 and 78)."""
+    if rejected and (job.kind is None or job.kind in BY_TABLE):
+        return "application.id", "not-by-rule", _REJECTED
+    if approved and job.kind is Kind.REJECTION:
+        return "application.id", "not-by-rule", _APPROVED
+    return None
+
+
+_REJECTED = (
+    "this application was rejected: apply anew under a new application id, "
+    "or withdraw the job of the rejection before its mail leaves"
+)
+_APPROVED = (
+    "this application was approved: withdraw the job of its account-issue before any of its mails leaves, "
+    "and reject the application then"
+)
 
 
 def contradiction(job: Job, route: Route, account: Account) -> tuple[str, str, str] | None:

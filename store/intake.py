@@ -18,7 +18,6 @@ from sqlalchemy import (
     Table,
     Text,
     cast,
-    func,
     literal,
     null,
     select,
@@ -28,27 +27,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from core.jobs import Application, Job
-from core.kinds import Account, Kind, Route
+from core.kinds import BY_TABLE, Account, Kind, Route
 from core.mail import Institution
 from core.statuses import Status
 from store import suppressions
-from store.bulk import (
-    among,
-    among_these,
-    as_text,
-    insert_from,
-    insert_into,
-    insert_rows,
-    is_sqlite,
-    parameter,
-    update_rows,
-)
+from store.bulk import among, among_these, as_text, insert_from, insert_rows, is_sqlite, parameter, update_rows
+from store.decisions import DecidedError, contradicts_itself, refuse_contradictions
 from store.doubts import became_sent
 from store.engine import NOTIFYING, notifies
 from store.search import name_key, search_key
 from store.tables import applications, events, institutions, jobs, messages, reporting
 from store.tables import suppressions as suppressed
 from store.types import UtcTime
+from store.upserts import upsert, upsert_from
 
 _FILLED = ("account", "approved_on")
 """Of an application: a later job that does not mention them does not take them away."""
@@ -74,7 +65,7 @@ class KnownApplication:
 
 @dataclass(frozen=True, slots=True)
 class KnownMessage:
-    """A pre-check, guide or existing-user-confirm of an application."""
+    """A pre-check, guide, existing-user-confirm or rejection of an application."""
 
     id: str
     kind: Kind
@@ -94,6 +85,8 @@ class Known:
     suppressed: dict[suppressions.Pair, frozenset[str]] = field(default_factory=dict)
     step_keys: set[str] = field(default_factory=set)  # of reminders planned for these institutions
     on_paper: set[tuple[str, int, str]] = field(default_factory=set)  # institution, fiscal year, scheme
+    approved: set[str] = field(default_factory=set)  # applications whose mail of an approval stands
+    rejected: set[str] = field(default_factory=set)  # applications whose rejection stands
 
     def add(self, row: Row[Any]) -> None:
         """Learn what a row of `_on_record` says."""
@@ -102,8 +95,7 @@ class Known:
                 account = None if row.d is None else Account(row.d)
                 self.applications[row.key] = KnownApplication(row.a, row.b, Route(row.c), account)
             case "message":
-                message = KnownMessage(row.a, Kind(row.b), Status(row.c), row.d, row.at)
-                self.messages.setdefault(row.key, {})[message.kind] = message
+                self.add_message(row.key, KnownMessage(row.a, Kind(row.b), Status(row.c), row.d, row.at))
             case "guided":
                 self.guided.setdefault(row.key, set()).add(row.a)
             case "suppressed":
@@ -111,6 +103,14 @@ class Known:
                 self.suppressed[pair] = self.suppressed.get(pair, frozenset()) | {row.b}
             case "job":
                 self.jobs[row.key] = KnownJob(row.digest, row.answer)
+
+    def add_message(self, application_id: str, message: KnownMessage) -> None:
+        """Learn of a mail by which the application was decided."""
+        if message.kind is not Kind.REJECTION:
+            self.messages.setdefault(application_id, {})[message.kind] = message
+        if message.status is not Status.CANCELLED:
+            decided = self.rejected if message.kind is Kind.REJECTION else self.approved
+            decided.add(application_id)
 
 
 async def known(conn: AsyncConnection, batch: Sequence[Job], job_ids: Collection[str]) -> Known:
@@ -155,7 +155,7 @@ def _on_record(*, on_sqlite: bool) -> CompoundSelect[Any]:
         return among_these(column, name, on_sqlite=on_sqlite)
 
     a, m, s = applications.c, messages.c, suppressed.c
-    by_table = m.kind.in_([Kind.PRE_CHECK, Kind.GUIDE, Kind.EXISTING_USER_CONFIRM])
+    deciding = m.kind.in_([*BY_TABLE, Kind.REJECTION])
     sent_since = became_sent(m.id, m.sent_at)
     arrived = m.status.in_([Status.SENT, Status.IN_DOUBT])  # one in doubt may have
     return union_all(
@@ -163,7 +163,7 @@ def _on_record(*, on_sqlite: bool) -> CompoundSelect[Any]:
             among_given(a.id, _APPLICATIONS)
         ),
         _rows_of("message", m.application_id, m.id, m.kind, m.status, m.email_key, at=sent_since).where(
-            among_given(m.application_id, _APPLICATIONS), by_table
+            among_given(m.application_id, _APPLICATIONS), deciding
         ),
         _rows_of("guided", m.institution_code, m.application_id).where(
             among_given(m.institution_code, _INSTITUTIONS), m.kind == Kind.GUIDE, arrived
@@ -246,7 +246,11 @@ def institution_row(institution: Institution, at: datetime) -> dict[str, Any]:
 
 
 async def save(conn: AsyncConnection, batch: Batch, at: datetime) -> None:
-    """Write a batch. Raises IntegrityError when another process has accepted one of its jobs first."""
+    """Write a batch.
+
+    Raises IntegrityError when another process has accepted one of its jobs first, DecidedError when it has decided one
+    of its applications.
+    """
     # In the order of their keys: two batches that meet wait for each other, and never for ever.
     rows: dict[Table, Sequence[Mapping[str, Any]]] = {
         institutions: _sorted(batch.institutions),
@@ -257,6 +261,7 @@ async def save(conn: AsyncConnection, batch: Batch, at: datetime) -> None:
     }
     await _write(conn, {table: those for table, those in rows.items() if those})
     await _issue(conn, batch.issued)
+    await refuse_contradictions(conn, batch.messages, batch.issued)
     for pair in batch.released:
         await suppressions.release(conn, pair, at, "system", "事前確認メールを新たに送信するため")
 
@@ -290,7 +295,7 @@ def _all_at_once(parts: tuple[tuple[Table, tuple[str, ...]], ...]) -> Select[Any
 
 def _part(table: Table, names: tuple[str, ...]) -> Any:
     if table in _KNOWN_BY:
-        return _upsert(table, names, *map(tuple, _KNOWN_BY[table]), on_sqlite=False, rows=table.name)
+        return upsert_from(table, names, *map(tuple, _KNOWN_BY[table]), on_sqlite=False, rows=table.name)
     return insert_from(table, names, on_sqlite=False, rows=table.name)
 
 
@@ -300,52 +305,6 @@ def _sorted(rows: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
 
 async def _issue(conn: AsyncConnection, issued: Mapping[str, tuple[str, str]]) -> None:
     rows = [{"id": key, "issue_job_id": job, "decision": decision} for key, (job, decision) in sorted(issued.items())]
-    if await update_rows(conn, applications, "id", rows, applications.c.issue_job_id.is_(None)) != len(rows):
-        raise AlreadyIssuedError
-
-
-class AlreadyIssuedError(Exception):
-    """Another process has issued this application in between."""
-
-
-async def upsert(
-    conn: AsyncConnection,
-    table: Table,
-    rows: Sequence[Mapping[str, Any]],
-    key: Sequence[str],
-    keep: Sequence[str] = (),
-    fill: Sequence[str] = (),
-) -> None:
-    """Insert rows or overwrite those of the same key, but for the columns of `keep`.
-
-    In the columns of `fill` an absent value (None) does not overwrite a known one.
-    """
-    if not rows:
-        return
-    on_sqlite = is_sqlite(conn)
-    statement = _upsert(table, tuple(rows[0]), tuple(key), tuple(keep), tuple(fill), on_sqlite=on_sqlite)
-    values = list(rows) if on_sqlite else {"rows": parameter(conn, rows)}
-    await conn.execute(statement, values)
-
-
-@cache
-def _upsert(
-    table: Table,
-    names: tuple[str, ...],
-    key: tuple[str, ...],
-    keep: tuple[str, ...],
-    fill: tuple[str, ...],
-    *,
-    on_sqlite: bool,
-    rows: str = "rows",
-) -> Any:
-    if on_sqlite:
-        statement = insert_into(table, on_sqlite=True)
-    else:
-        statement = insert_from(table, names, on_sqlite=False, rows=rows)
-    news = {
-        name: func.coalesce(statement.excluded[name], table.c[name]) if name in fill else statement.excluded[name]
-        for name in names
-        if name not in (*key, *keep)
-    }
-    return statement.on_conflict_do_update(index_elements=list(key), set_=news)
+    free = applications.c.issue_job_id.is_(None), ~contradicts_itself(applications.c.id)
+    if await update_rows(conn, applications, "id", rows, *free) != len(rows):
+        raise DecidedError

@@ -354,7 +354,7 @@ async def test_every_message_begins_its_story(wiring: Wiring) -> None:
 
 async def test_the_newest_word_on_an_institution_counts(wiring: Wiring) -> None:
     await accepted(wiring, job(application__approved_on="2026-12-10"))
-    await accepted(wiring, lone("rejection", institution__name="新名称病院", application__account=None))
+    await accepted(wiring, lone("application-complete", institution__name="新名称病院", application__account=None))
     async with wiring.db.read() as conn:
         row = (await conn.execute(select(applications.c.account, applications.c.approved_on))).one()
     assert (row.account, str(row.approved_on)) == ("none", "2026-12-10")

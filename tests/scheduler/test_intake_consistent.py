@@ -100,7 +100,7 @@ CONSISTENT = [
     (("application-complete", "self", "permitted"), ("account-issue", "self", "unpermitted")),
     (("pre-check", "self", "none"), ("guide", "self", "none")),
     (("account-issue", "self", "unpermitted"), ("existing-user-confirm", "self", "unpermitted")),
-    (("account-issue", "self", "none"), ("rejection", "self", None)),
+    (("account-issue", "self", "permitted"), ("rejection", "self", None)),
     (("existing-user-confirm", "self", "unpermitted"), ("existing-user-confirm", "self", "unpermitted")),
 ]
 
