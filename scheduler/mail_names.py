@@ -78,6 +78,24 @@ def _keys() -> Iterable[tuple[str, Kind]]:
 _BY_KEY: Mapping[str, Kind] = dict(sorted(_keys(), key=lambda named: len(named[0]), reverse=True))
 
 
+_CIRCLED = re.compile("[①-⑨]")
+
+
+def unnumbered(text: str) -> str:
+    """A question as it was typed, without the numbers of the mails that it names: the documents call one
+    「①事前確認メール」 (rules 26, 29, 34), and a search key would hold a plain 1."""
+    words = text.split()
+    bare = [_CIRCLED.sub("", word) for word in words]
+    named = [_in_word(word)[0] is not None for word in bare]
+    followed = [*named[1:], False]
+    kept = [
+        without if names else word
+        for word, without, names, before_one in zip(words, bare, named, followed, strict=True)
+        if without or not before_one
+    ]
+    return " ".join(kept)
+
+
 def mail_meant(words: Iterable[str]) -> tuple[Kind | None, list[str]]:
     """The kind of mail that a question names, and the words without its name."""
     left: list[str] = []

@@ -15,7 +15,7 @@ from core.clock import Clock
 from core.kinds import Kind
 from core.masking import mask_addresses, mask_email
 from scheduler.addresses import AddressRefused, address_key
-from scheduler.mail_names import mail_meant
+from scheduler.mail_names import mail_meant, unnumbered
 from store.engine import Database
 from store.reading import AnyRow, MessageFilter, Sight, message_page, message_record
 from store.reading_views import message_view
@@ -73,7 +73,7 @@ class Search:
 
     async def find(self, text: str, sight: Sight) -> Found:
         """What is on record for a caller's words."""
-        words = unicodedata.normalize("NFKC", text)[:MOST_CHARACTERS].split()
+        words = unicodedata.normalize("NFKC", unnumbered(text))[:MOST_CHARACTERS].split()
         kind, words = mail_meant(words)
         async with self._db.read() as conn:
             message = await _message(conn, words, sight)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from core.kinds import Kind
-from scheduler.mail_names import mail_meant
+from scheduler.mail_names import mail_meant, unnumbered
 from store.people import Role
 from store.search import search_key
 from store.tables import messages, search_terms
@@ -137,6 +137,12 @@ async def test_a_message_is_found_by_its_id(towns: Any) -> None:
         ("周南みなと アカウント発行メール", "guide", 1),
         ("周南みなと病院のアカウント発行メールが届かない", "guide", 1),
         ("3510012345 事前確認メール", "pre-check", 1),
+        ("①事前確認メール", "pre-check", 4),
+        ("「②G-MIS利用案内メール」", "guide", 4),
+        ("② G-MIS利用案内メールが届かない", "guide", 4),
+        ("③G-MIS利用案内既存のご利用者確認依頼メール", "existing-user-confirm", 0),
+        ("周南みなと病院の②G-MIS利用案内メール", "guide", 1),
+        ("周南みなと ①事前確認メール", "pre-check", 1),
         ("確認コード", "code", 0),
         ("soumu@minato-hp.example.jp 利用案内", "guide", 1),
         ("みなと アカウント発行メール", "guide", 0),  # two institutions: which one?
@@ -147,6 +153,11 @@ async def test_a_mail_may_be_called_what_callers_call_it(towns: Any, text: str, 
     assert found["kind"] == kind
     assert len(found["messages"]) == count
     assert {mail["kind"] for mail in found["messages"]} <= {kind}
+
+
+@pytest.mark.parametrize("text", ["第①病院", "第①病院 事前確認", "①", "① 山田医院", "A①B"])
+def test_a_circled_number_that_is_no_mails_stays(text: str) -> None:
+    assert unnumbered(text) == text
 
 
 async def test_a_prefecture_finds_its_own(towns: Any) -> None:
