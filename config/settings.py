@@ -54,6 +54,7 @@ from config.values import (
     read_public_url,
 )
 from core.errors import ConfigurationError
+from core.mail import SENDER_ADDRESS
 
 _T = TypeVar("_T")
 _MASK = "***"
@@ -188,8 +189,8 @@ class Settings(BaseSettings):
     """PEM file of that certificate's private key; unset: it stands in the certificate's file."""
     return_path_domain: Domain = _LOCAL_RETURN_PATH
     """Domain of the envelope senders; its MX leads to the bounce listener."""
-    sender_address: Annotated[str, AfterValidator(read_address)] = "info@g-mis.net"
-    """The From address, which recipients register as safe (rules 16, 19)."""
+    sender_address: Annotated[str, AfterValidator(read_address)] = SENDER_ADDRESS
+    """The From address, which recipients register as safe (rules 16, 19); mails and the helpdesk's answers name it."""
 
     dkim_domain: Domain | None = None
     """Domain that signs our mails by DKIM, where the relay does not; unset: no signature."""

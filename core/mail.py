@@ -10,6 +10,9 @@ from typing import NamedTuple
 from core.errors import TodokeError
 from core.kinds import InstitutionType, Kind, Scheme
 
+SENDER_ADDRESS = "info@g-mis.net"
+"""What all mails come from where nothing else is configured (rule 16)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Institution:

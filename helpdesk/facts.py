@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from core.errors import TodokeError
 from core.kinds import Account, InstitutionType, Kind, Route, Scheme
-from core.mail import Contact
+from core.mail import SENDER_ADDRESS, Contact
 from core.masking import mask_email
 from core.reports import Reason
 from core.statuses import Status
@@ -150,7 +150,8 @@ class PrefectureFacts:
 
     `code`, `contact` and `period` are None where the prefecture is not known: the secretariat answers then. `desks`
     says which desk answers a symptom, where it is not the usual one (rule 115). `paper_accepted` is None where nobody
-    said. `next_open` gives the first business day on or after a day.
+    said. `next_open` gives the first business day on or after a day. `sender_address` is what mails come from, the same
+    everywhere.
     """
 
     code: str | None
@@ -166,6 +167,7 @@ class PrefectureFacts:
     period: ReportPeriod | None = None
     next_open: Callable[[date], date] = field(default=lambda day: day, compare=False)
     notice: str | None = None  # a sentence of its own under every procedure (rule 170)
+    sender_address: str = SENDER_ADDRESS
 
 
 class WrongPrefecture(TodokeError, ValueError):

@@ -181,6 +181,7 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
     "prefecture_contact": Placeholder(lambda case: _contact(Desk.PREFECTURE, case)),
     "login_id_desk": Placeholder(lambda case: _login_id_desk(case).label),
     "login_id_contact": Placeholder(lambda case: _contact(_login_id_desk(case), case)),
+    "sender_address": Placeholder(lambda case: case.prefecture.sender_address),
     "scheme": Placeholder(_scheme),
     "issue_weeks": Placeholder(lambda case: weeks_text(case.prefecture.issue_weeks)),
     "address_change_weeks": Placeholder(lambda case: weeks_text(case.prefecture.address_change_weeks)),

@@ -53,10 +53,13 @@ class PrefectureBook(Protocol):
 class ConfiguredPrefectures:
     """The prefectures as people have configured them."""
 
-    def __init__(self, prefectures: Prefectures, rules: ReminderRules, calendar: BusinessCalendar) -> None:
+    def __init__(
+        self, prefectures: Prefectures, rules: ReminderRules, calendar: BusinessCalendar, sender_address: str
+    ) -> None:
         self._prefectures = prefectures
         self._rules = rules
         self._calendar = calendar
+        self._sender_address = sender_address
 
     def season_on(self, day: date, code: str | None, scheme: Scheme) -> int:
         """By the periods as configured."""
@@ -64,11 +67,12 @@ class ConfiguredPrefectures:
 
     def facts(self, code: str | None, scheme: Scheme, fiscal_year: int) -> PrefectureFacts:
         """From the data files. Where the prefecture is not known, neither is its reporting period (rules 66, 70)."""
-        if code is None:
-            next_open = partial(_business_day_from, self._calendar, prefecture=None)
-            return PrefectureFacts(None, None, None, self._prefectures.secretariat, next_open=next_open)
-        configured = self._rules.period(scheme, code, fiscal_year)
-        return self._known(self._prefectures[code], ReportPeriod(configured.start, configured.end), fiscal_year)
+        if code is not None:
+            configured = self._rules.period(scheme, code, fiscal_year)
+            return self._known(self._prefectures[code], ReportPeriod(configured.start, configured.end), fiscal_year)
+        secretariat, sender_address = self._prefectures.secretariat, self._sender_address
+        next_open = partial(_business_day_from, self._calendar, prefecture=None)
+        return PrefectureFacts(None, None, None, secretariat, next_open=next_open, sender_address=sender_address)
 
     def _known(self, place: Prefecture, period: ReportPeriod, fiscal_year: int) -> PrefectureFacts:
         return PrefectureFacts(
@@ -85,6 +89,7 @@ class ConfiguredPrefectures:
             period=period,
             next_open=partial(_business_day_from, self._calendar, prefecture=place.code),
             notice=place.notice,
+            sender_address=self._sender_address,
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core.kinds import Kind
-from core.mail import MailContent, MailContext
+from core.mail import SENDER_ADDRESS, MailContent, MailContext
 from templates.edition import Edition, open_edition
 from templates.lint import check_edition
 from templates.problems import CatalogUnusable, Problem
@@ -23,28 +23,32 @@ _DIGEST_LENGTH = 12  # hexadecimal digits: 48 bits tell editions apart
 class Catalog:
     """The mails of all kinds. Safe to share between tasks and threads: nothing in it changes."""
 
-    def __init__(self, national: Edition, prefectures: Mapping[str, Edition], folder: Path | None) -> None:
+    def __init__(
+        self, national: Edition, prefectures: Mapping[str, Edition], folder: Path | None, facts: Mapping[str, str]
+    ) -> None:
         self._national = national
         self._prefectures = prefectures
         self._folder = folder
-        self.version = _version(national, prefectures)
+        self.version = _version(national, prefectures, facts)
         """The digest of everything that mails are made from; the same files give the same one anywhere."""
 
     @classmethod
-    def load(cls, folder: Path | None = None) -> Catalog:
+    def load(cls, folder: Path | None = None, sender_address: str | None = None) -> Catalog:
         """Compile the built-in mails, with the files of `folder` over them where it has any.
 
         `folder` is laid out as the built-in one: `guide/body.txt`, `_shared/signature.txt`; below
-        `prefectures/35/` once more, for one prefecture alone (rule 3). Raises `CatalogUnusable` with every
-        file that cannot be read, or else compiled.
+        `prefectures/35/` once more, for one prefecture alone (rule 3). `sender_address` is what mails name as their
+        sender's, whatever the files say. Raises `CatalogUnusable` with every file that cannot be read, or else
+        compiled.
         """
         if folder is not None and not is_readable_folder(folder):
             raise CatalogUnusable([Problem(str(folder), "", "is not a folder that can be read")])
         faults = unreadable(folder)
         if faults:
             raise CatalogUnusable(faults)
-        prefectures = {code: open_edition(roots) for code, roots in prefecture_roots(folder).items()}
-        return cls(open_edition(national_roots(folder)), prefectures, folder)
+        facts = {} if sender_address is None else {"sender_address": sender_address}
+        prefectures = {code: open_edition(roots, facts) for code, roots in prefecture_roots(folder).items()}
+        return cls(open_edition(national_roots(folder), facts), prefectures, folder, facts)
 
     def render(self, context: MailContext) -> MailContent:
         """The mail of `context`, in its prefecture's words where there are any.
@@ -71,15 +75,19 @@ class Catalog:
         return found
 
 
-def check_folder(folder: Path | None, link_hosts: frozenset[str] = KNOWN_HOSTS) -> list[Problem]:
+def check_folder(
+    folder: Path | None, link_hosts: frozenset[str] = KNOWN_HOSTS, sender_address: str | None = None
+) -> list[Problem]:
     """What is wrong with the mails of `folder`, also where they cannot be compiled."""
     try:
-        return Catalog.load(folder).check(link_hosts)
+        return Catalog.load(folder, sender_address).check(link_hosts)
     except CatalogUnusable as unusable:
         return list(unusable.problems)
 
 
-def _version(national: Edition, prefectures: Mapping[str, Edition]) -> str:
+def _version(national: Edition, prefectures: Mapping[str, Edition], facts: Mapping[str, str]) -> str:
     editions = [("", national), *sorted(prefectures.items())]
-    summary = "\n".join(f"{code} {digest(edition.roots)}" for code, edition in editions)
+    parts = [f"{code} {digest(edition.roots)}" for code, edition in editions]
+    parts += [f"{name} {value}" for name, value in sorted(facts.items()) if value != SENDER_ADDRESS]
+    summary = "\n".join(parts)
     return hashlib.sha256(summary.encode()).hexdigest()[:_DIGEST_LENGTH]

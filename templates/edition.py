@@ -29,9 +29,12 @@ class _File(NamedTuple):
     trees: dict[str, nodes.Template]
 
 
-def open_edition(roots: Sequence[Path], kinds: Iterable[Kind] = Kind) -> Edition:
-    """Compile the mails of these kinds under `roots`. Raises `CatalogUnusable` with every fault found."""
-    environment = _environment(roots)
+def open_edition(roots: Sequence[Path], facts: Mapping[str, str], kinds: Iterable[Kind] = Kind) -> Edition:
+    """Compile the mails of these kinds under `roots`; `facts` win over those of `_shared/facts.json`.
+
+    Raises `CatalogUnusable` with every fault found.
+    """
+    environment = _environment(roots, facts)
     flat = flattened(environment)
     mails: dict[Kind, MailTemplate] = {}
     problems: list[Problem] = []
@@ -45,9 +48,9 @@ def open_edition(roots: Sequence[Path], kinds: Iterable[Kind] = Kind) -> Edition
     return Edition(tuple(roots), mails)
 
 
-def _environment(roots: Sequence[Path]) -> Environment:
+def _environment(roots: Sequence[Path], facts: Mapping[str, str]) -> Environment:
     try:
-        return build_environment(roots)
+        return build_environment(roots, facts)
     except (OSError, ValueError) as error:
         raise CatalogUnusable([Problem(SHARED, "", str(error))]) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,11 @@ class _Environment(Environment):
         return {**self.globals, **(d or {})}
 
 
-def build_environment(roots: Sequence[Path]) -> Environment:
-    """Jinja2 over `roots`, the folder that wins first. Raises OSError or ValueError for unreadable shared files."""
+def build_environment(roots: Sequence[Path], facts: Mapping[str, str]) -> Environment:
+    """Jinja2 over `roots`, the folder that wins first; `facts` win over those of the shared file.
+
+    Raises OSError or ValueError for unreadable shared files.
+    """
     files = FileSystemLoader(roots, encoding="utf-8-sig")
     environment = _Environment(
         loader=InliningLoader(files, read(roots, SHARED, "style.css")),
@@ -55,7 +58,7 @@ def build_environment(roots: Sequence[Path]) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals["facts"] = json.loads(read(roots, SHARED, "facts.json"))
+    environment.globals["facts"] = json.loads(read(roots, SHARED, "facts.json")) | facts
     environment.filters |= {
         "wrap": wrap,
         "lines": str.splitlines,

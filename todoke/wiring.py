@@ -172,7 +172,7 @@ class Wiring:
         """The templates."""
         from templates.catalog import Catalog
 
-        return Catalog.load(templates_folder(self.settings))
+        return Catalog.load(templates_folder(self.settings), self.settings.sender_address)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -260,7 +260,8 @@ class Wiring:
         """The helpdesk's answers."""
         from scheduler.advising import Advisor, ConfiguredPrefectures
 
-        prefectures = ConfiguredPrefectures(self.data.prefectures, self.reminder_rules, self.calendar)
+        address = self.settings.sender_address
+        prefectures = ConfiguredPrefectures(self.data.prefectures, self.reminder_rules, self.calendar, address)
         return Advisor(self.db, prefectures, self.clock, self.texts)
 
     @cached_property

@@ -50,7 +50,6 @@ def test_the_age_is_that_of_the_application_that_decides(world):
     assert days == {40: "wait", 41: "contact-prefecture"}
 
 
-REVOKED = (Kind.REJECTION, Status.CANCELLED, "withdrawn")
 WITHDRAWN = (Kind.PRE_CHECK, Status.CANCELLED, "withdrawn")
 EXPIRED = (Kind.GUIDE, Status.EXPIRED)
 
@@ -76,6 +75,14 @@ def test_the_newest_is_the_one_received_last_not_the_one_recorded_last(world):
     first = world.application(world.message(Kind.GUIDE, Status.UNDELIVERED), **late_record)
     second = applied(world, PROBED, SENT, age=20, number=2)
     assert answer(world, "not-arrived", first, second).id == "check-spam-folder"
+
+
+def test_who_waits_lets_the_mails_of_the_configured_sender_through(world):
+    facts = world.institution(applied(world, PROBED))
+    for changes, named in (({}, "info@g-mis.net"), ({"sender_address": "tsuchi@example.jp"}, "tsuchi@example.jp")):
+        waiting = advise(Symptom.NOT_ARRIVED, facts, world.yamaguchi(**changes), world.day(1))
+        assert waiting.id == "wait"
+        assert any(f"送信元メールアドレス ({named}) からの" in step for step in waiting.steps)
 
 
 def test_a_guide_whose_gate_closed_tells_of_the_bounce_by_itself(world):
@@ -175,26 +182,6 @@ def test_a_rejection_that_was_reversed_no_longer_counts(world):
     assert answer(world, "not-arrived", application).id == "check-spam-folder"
     taken_back = applied(world, REJECTED, (Kind.PRE_CHECK, Status.CANCELLED, "withdrawn"))
     assert answer(world, "not-arrived", taken_back).id == "reapply"
-
-
-def test_a_rejection_after_a_decision_without_mail_decides(world):
-    decided = {"account": Account.PERMITTED, "decided_rule": "no-mail-permitted"}
-    for mails, told in (
-        ((REJECTED,), "申請は却下され"),
-        ((REVOKED,), "メールは送信していません"),
-        ((), "メールは送信していません"),
-    ):
-        facts = world.institution(applied(world, *mails, **decided))
-        assert told in summarise(facts, world.yamaguchi(), LATER)
-    assert answer(world, "not-arrived", applied(world, REJECTED, **decided)).id == "find-existing-account"
-
-
-def test_a_rejection_after_a_confirmation_that_was_withdrawn_decides(world):
-    taken_back = (Kind.EXISTING_USER_CONFIRM, Status.CANCELLED, "withdrawn")
-    application = applied(world, taken_back, REJECTED, account=Account.UNPERMITTED)
-    assert answer(world, "not-arrived", application).id == "find-existing-account"
-    revoked = applied(world, taken_back, REVOKED, account=Account.UNPERMITTED)
-    assert answer(world, "not-arrived", revoked).id == "confirm-permission"
 
 
 def test_of_two_confirmations_the_resent_one_counts(world):

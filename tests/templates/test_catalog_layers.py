@@ -42,6 +42,26 @@ def test_a_shared_part_changes_every_mail(catalog, tmp_path):
     assert changed.check() == []
 
 
+def test_mails_name_the_address_that_they_come_from(catalog, tmp_path):
+    put(tmp_path, "prefectures/13/_shared/notice.txt", "都内の機関へのお知らせ\n")
+    elsewhere = Catalog.load(tmp_path, "tsuchi@example.jp")
+    named = 0
+    for kind in Kind:
+        sample = catalog.sample(kind)
+        before, *after = (catalog.render(sample), elsewhere.render(sample))
+        assert [mail.text for mail in after] == [before.text.replace("info@g-mis.net", "tsuchi@example.jp")]
+        assert [mail.html for mail in after] == [before.html.replace("info@g-mis.net", "tsuchi@example.jp")]
+        named += "tsuchi@example.jp" in after[0].text
+    assert named >= 2
+    assert "tsuchi@example.jp" in elsewhere.render(in_prefecture(catalog.sample(Kind.PRE_CHECK), "13")).text
+    assert elsewhere.check() == check_folder(tmp_path, sender_address="tsuchi@example.jp") == catalog.check()
+
+
+def test_the_usual_address_changes_nothing_and_another_one_the_version(catalog, tmp_path):
+    assert Catalog.load(None, "info@g-mis.net").version == catalog.version
+    assert Catalog.load(None, "tsuchi@example.jp").version != catalog.version
+
+
 def test_a_prefecture_has_its_own_words(catalog, tmp_path):
     put(tmp_path, "prefectures/13/_shared/notice.txt", "都内の機関へのお知らせ\n")
     changed = Catalog.load(tmp_path)

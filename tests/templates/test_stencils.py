@@ -154,7 +154,7 @@ def test_templates_that_look_at_values_say_the_same(catalog: Catalog, tmp_path: 
     subject = "【厚生労働省G-MIS事務局】お知らせ"
     (home / file).write_text(f"{subject}{look} {{{{ data.login_id }}}}", "utf-8")
     kind = Kind.EXISTING_USER_CONFIRM
-    template, sample = open_edition(national_roots(tmp_path), [kind]).mails[kind], catalog.sample(kind)
+    template, sample = open_edition(national_roots(tmp_path), {}, [kind]).mails[kind], catalog.sample(kind)
     assert sample.institution is not None
     for login_id, name in (("h3510012345", "周南みなと病院"), ("h35<&>", "病院"), ("z", "髙" * 60)):
         context = replace(sample, data={"login_id": login_id}, institution=replace(sample.institution, name=name))

@@ -15,7 +15,8 @@ def check(*, as_json: bool) -> None:
     from templates.rules import KNOWN_HOSTS
 
     settings = settings_of_command()
-    problems = check_folder(templates_folder(settings), KNOWN_HOSTS | set(settings.link_hosts))
+    hosts = KNOWN_HOSTS | set(settings.link_hosts)
+    problems = check_folder(templates_folder(settings), hosts, settings.sender_address)
     if as_json:
         print_json({"problems": [problem._asdict() for problem in problems]})
     else:
