@@ -42,7 +42,7 @@ class Writable:
 
     async def _try(self) -> None:
         try:
-            await self._write()
+            await try_write(self._db, self._ids())
         except (DBAPIError, OSError) as error:
             self._wrong = f"the database takes no writes: {type(error).__name__}"
             self._trouble.met()
@@ -51,9 +51,11 @@ class Writable:
             self._trouble.passed()
         self._tried_at = self._time()
 
-    async def _write(self) -> None:
-        # A row that comes and goes is written all the same, to the file on SQLite and to the log on PostgreSQL.
-        probe = {"digest": f"probe {self._ids()}", "failures": 0, "last_at": datetime.fromtimestamp(0, UTC)}
-        async with self._db.write() as conn:
-            await conn.execute(insert(guesses).values(probe))
-            await conn.execute(delete(guesses).where(guesses.c.digest == probe["digest"]))
+
+async def try_write(db: Database, probe_id: str) -> None:
+    """A small write that leaves nothing. Raises DBAPIError or OSError where the database takes none."""
+    # A row that comes and goes is written all the same, to the file on SQLite and to the log on PostgreSQL.
+    probe = {"digest": f"probe {probe_id}", "failures": 0, "last_at": datetime.fromtimestamp(0, UTC)}
+    async with db.write() as conn:
+        await conn.execute(insert(guesses).values(probe))
+        await conn.execute(delete(guesses).where(guesses.c.digest == probe["digest"]))

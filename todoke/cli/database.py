@@ -23,10 +23,9 @@ def check(*, as_json: bool) -> None:
     """Whether the schema is up to date."""
     found = run(_state())
     if as_json:
-        print_json({"current": found.current, "head": found.head, "up_to_date": found.up_to_date})
+        print_json({"current": found.current, "head": found.head, "up_to_date": found.up_to_date, "known": found.known})
     else:
-        needed = "" if found.up_to_date else f", but {found.head} is needed: run `todoke db upgrade`"
-        print_line(f"the schema is at {found.current or 'nothing'}{needed}")
+        print_line(f"the schema is at {found.current}" if found.up_to_date else found.advice)
     if not found.up_to_date:
         refused()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,7 @@ from todoke.wiring import Wiring
 
 if TYPE_CHECKING:
     from scheduler.calendar import BusinessCalendar
+    from store.engine import Database
 
 Check = Callable[[Wiring], Awaitable[str]]
 
@@ -75,7 +77,17 @@ async def _found(name: str, check: Check, wiring: Wiring) -> Finding:
     except (Failed, TodokeError) as error:
         return Finding(name, False, str(error))
     except Exception as error:
-        return Finding(name, False, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+        return Finding(name, False, _unforeseen(error))
+
+
+def _unforeseen(error: Exception) -> str:
+    from sqlalchemy.exc import OperationalError
+
+    from store.engine import unavailable
+
+    if isinstance(error, OperationalError):
+        return str(unavailable(error))
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
 async def _settings(wiring: Wiring) -> str:
@@ -107,8 +119,21 @@ async def _database(wiring: Wiring) -> str:
     found = await schema.state(wiring.db)
     new_file = wiring.db.sqlite and found.current is None
     if not found.up_to_date and not new_file:
-        raise Failed(f"the schema is at {found.current or 'nothing'}, needed is {found.head}: run `todoke db upgrade`")
+        raise Failed(found.advice)
+    if found.up_to_date:
+        await _refuse_read_only(wiring.db)
     return f"{wiring.db.url.get_backend_name()}, schema {found.current or 'made at the first start'}"
+
+
+async def _refuse_read_only(db: Database) -> None:
+    from sqlalchemy.exc import DBAPIError
+
+    from store.writable import try_write
+
+    try:
+        await try_write(db, f"of doctor {uuid.uuid4()}")
+    except DBAPIError as error:
+        raise Failed(f"it takes no writes: {' '.join(str(error.orig).split())}") from error
 
 
 async def _secrets(wiring: Wiring) -> str:
