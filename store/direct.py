@@ -73,6 +73,7 @@ class DirectConnection:
         """Execute one statement; its rows, none of whose values is null, as text.
 
         Raises psycopg.Error: it is done in whole or not at all, but for OperationalError, where nobody can tell.
+        A server that takes no writes may take them, or another in its place, from whoever connects anew.
         """
         async with self._turn:
             conversation = self._conversation
@@ -80,7 +81,7 @@ class DirectConnection:
                 self._conversation = conversation = await _Conversation.begin(self._dsn)
             try:
                 return await conversation.fetch(statement, given)
-            except (psycopg.OperationalError, asyncio.CancelledError):
+            except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction, asyncio.CancelledError):
                 await self.close()
                 raise
 

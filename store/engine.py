@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.pq import ConnStatus
 from sqlalchemy import URL, event, func, make_url, text
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DisconnectionError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DatabaseError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -50,6 +51,8 @@ after some ten seconds, when a sender is taken for dead, too. No transaction res
 none waits for people or for other servers. As statements, since poolers refuse options of the start-up.
 """
 
+_NO_DATABASE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
 _PARTING_SECONDS = 2.0
 """How long the end waits for what was cancelled just before, to have its connections back and close them."""
 
@@ -74,7 +77,8 @@ def unavailable(error: OperationalError | OSError) -> DatabaseUnavailable:
     """What a driver or the file system says, with what to do about it; without address and password."""
     cause = error.orig if isinstance(error, OperationalError) else error
     said = " ".join(str(cause or error).split())
-    return DatabaseUnavailable(f"the database cannot be used: {said} (is it there, and is TODOKE_DATABASE_URL right?)")
+    ask = "is it a standby?" if _takes_no_writes(cause) else "is it there, and is TODOKE_DATABASE_URL right?"
+    return DatabaseUnavailable(f"the database cannot be used: {said} ({ask})")
 
 
 class Database:
@@ -116,6 +120,7 @@ class Database:
         engine = create_async_engine(self.url, hide_parameters=True, json_deserializer=orjson.loads)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", begin_sqlite)
+        event.listen(engine.sync_engine, "handle_error", _tell_of_the_file)
         return engine
 
     def _postgresql_engine(self) -> AsyncEngine:
@@ -259,12 +264,33 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
 def _tell_of_the_end(context: ExceptionContext) -> OperationalError | None:
     """An OperationalError, as for every other connection that is lost.
 
-    Of one that rested in a transaction the server says that its state is invalid: an internal error, to psycopg.
+    Of one that rested in a transaction the server says that its state is invalid: an internal error, to psycopg. So is
+    what a server says that takes no writes, as after a fail-over; connections to it are given up, since it may do so
+    again, or another may have taken its place, only for those who connect anew.
     """
     error = context.sqlalchemy_exception
-    if not context.is_disconnect or not isinstance(error, InternalError) or error.orig is None:
+    if not isinstance(error, DatabaseError) or isinstance(error, OperationalError):
         return None
-    return OperationalError(error.statement, error.params, error.orig, error.hide_parameters, True)
+    if _takes_no_writes(error.orig):
+        context.is_disconnect = True
+    return _in_trouble(error, lost=True) if context.is_disconnect else None
+
+
+def _takes_no_writes(cause: BaseException | None) -> bool:
+    return isinstance(cause, ReadOnlySqlTransaction)
+
+
+def _tell_of_the_file(context: ExceptionContext) -> OperationalError | None:
+    """The same for a file that is no database, or a broken one: to SQLite, errors of no kind in particular."""
+    error = context.sqlalchemy_exception
+    if not isinstance(error, DatabaseError) or getattr(error.orig, "sqlite_errorcode", None) not in _NO_DATABASE:
+        return None
+    return _in_trouble(error, lost=context.is_disconnect)
+
+
+def _in_trouble(error: DatabaseError, *, lost: bool) -> OperationalError:
+    assert error.orig is not None
+    return OperationalError(error.statement, error.params, error.orig, error.hide_parameters, lost)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

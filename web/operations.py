@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from sqlalchemy import select
+from sqlalchemy.exc import ProgrammingError
 from starlette.responses import JSONResponse
 
 from core.ending import within
@@ -17,6 +18,8 @@ router = APIRouter(tags=["operations"])
 
 _PATIENCE_SECONDS = 5.0
 _NO_WRITES = "データベースに書き込めません。ディスクの空き容量と、読み取り専用になっていないかを確認してください。"
+
+_NO_TABLES = "データベースに必要な表がありません。todoke db check で確認してください。"
 
 
 @router.get("/livez")
@@ -32,6 +35,8 @@ async def ready(services: Serving) -> JSONResponse:
         await within(_PATIENCE_SECONDS, _ask(services.db))
     except TimeoutError:
         raise DatabaseUnavailable("the database does not answer") from None
+    except ProgrammingError as error:
+        raise Refusal(Problem("unavailable", detail=_NO_TABLES), RETRY_AFTER) from error
     try:
         await within(_PATIENCE_SECONDS, services.writable.check())
     except (TimeoutError, DatabaseUnavailable) as error:
