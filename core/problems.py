@@ -19,6 +19,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "method-not-allowed": (405, "この操作には対応していません"),
     "job-id-reused": (409, "同じ job_id が別の内容で既に使われています"),
     "job-id-unverifiable": (409, "同じ job_id が既に使われており、同じ内容かどうかを確認できません"),
+    "report-unreadable": (409, "この報告のメールを復号できません"),
     "already-issued": (409, "この申請については既にアカウント発行の案内を受け付けています"),
     "resend-impossible": (409, "このメールは再送できません"),
     "not-cancellable": (409, "このメールは既に送信済みか、送信が終わっているため取り消せません"),

@@ -16,7 +16,7 @@ _DIGEST_OCTETS = 32
 
 
 class SecretUnreadable(TodokeError):
-    """A secret was enciphered with a key that is not among the configured ones."""
+    """A secret, or a mail, was enciphered with a key that is not among the configured ones."""
 
 
 class KeyMissing(TodokeError):
@@ -51,8 +51,19 @@ class Cipher:
             raise SecretUnreadable("no key of TODOKE_SECRET_KEYS deciphers this message's secret") from error
         return data
 
-    def key_of(self, text: str) -> int | None:
-        """Which key deciphers a secret: 0 is the newest. None where none does."""
+    def seal(self, octets: bytes) -> bytes:
+        """Octets enciphered: a third longer, in ASCII."""
+        return self._fernet.encrypt(octets)
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """The octets. Raises SecretUnreadable when no configured key fits."""
+        try:
+            return self._fernet.decrypt(sealed)
+        except InvalidToken as error:
+            raise SecretUnreadable("no key of TODOKE_SECRET_KEYS deciphers this mail") from error
+
+    def key_of(self, text: str | bytes) -> int | None:
+        """Which key deciphers a secret or a mail: 0 is the newest. None where none does."""
         for number, fernet in enumerate(self._fernets):
             with contextlib.suppress(InvalidToken):
                 fernet.decrypt(text)

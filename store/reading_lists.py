@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.jst import rfc3339
 from core.masking import mask_email
+from store.cipher import Cipher
 from store.reading import AnyRow, Page, Place, Sight, in_prefecture, page
 from store.reading_views import shown_text
+from store.report_mails import opened
 from store.tables import audit, reports, suppressions
 
 UNMATCHED_STATES = ("unmatched", "refused")
@@ -109,7 +111,7 @@ async def unmatched_page(conn: AsyncConnection, after: Place | None, limit: int)
         reports.c.type,
         reports.c.message_id,
         reports.c.parsed,
-        func.length(reports.c.raw).label("size"),
+        func.coalesce(reports.c.octets, func.length(reports.c.raw)).label("size"),
     ).where(reports.c.state.in_(UNMATCHED_STATES))
     return await page(conn, query, (reports.c.received_at, reports.c.id), after, limit)
 
@@ -134,11 +136,13 @@ def unmatched_view(row: AnyRow) -> dict[str, Any]:
     }
 
 
-async def unmatched_raw(conn: AsyncConnection, report_id: str) -> bytes | None:
-    """The mail as it was received; None where there is none."""
-    query = select(reports.c.raw).where(reports.c.id == report_id, reports.c.state.in_(UNMATCHED_STATES))
-    raw: bytes | None = (await conn.execute(query)).scalar_one_or_none()
-    return raw
+async def unmatched_raw(conn: AsyncConnection, cipher: Cipher, report_id: str) -> bytes | None:
+    """The mail as it was received; None where there is none. Raises SecretUnreadable."""
+    query = select(reports.c.raw, reports.c.octets).where(
+        reports.c.id == report_id, reports.c.state.in_(UNMATCHED_STATES), reports.c.raw.is_not(None)
+    )
+    row = (await conn.execute(query)).one_or_none()
+    return None if row is None else opened(cipher, row.raw, row.octets)
 
 
 async def audit_page(conn: AsyncConnection, wanted: AuditFilter, after: Place | None, limit: int) -> Page:

@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, insert, or_, select, update
+import structlog
+from sqlalchemy import Row, case, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
 from core.ids import IdSource
 from core.reports import Arrival, Judge, KeptReport, ReadReport
+from core.retry import REPAIR_PAUSE
 from store import settling
+from store.cipher import Cipher, SecretUnreadable
 from store.engine import Database
 from store.fingerprints import fingerprint
 from store.ledger import Ledger
+from store.report_mails import IN_CLEAR, as_today, opened, replace_in_clear, sealed
 from store.tables import messages, reports
+
+log = structlog.get_logger("bounces")
+
+_UNREADABLE = "a report cannot be read; mend the set-up"
 
 _MOST_OCTETS = 16 * 1024 * 1024
 """Of mails that are read from the database at once."""
+_LARGE_OCTETS = 500_000
+"""More is enciphered, and deciphered, beside the event loop."""
+_SEALED_TOGETHER = 100
 
 
 class StoredReports:
-    """Reports on the database. Waits between tries run on real time, whatever the business clock does."""
+    """Reports on the database, their mails enciphered.
 
-    def __init__(self, db: Database, ledger: Ledger, clock: Clock, ids: IdSource) -> None:
+    Waits between tries run on real time, whatever the business clock does.
+    """
+
+    def __init__(self, db: Database, ledger: Ledger, cipher: Cipher, clock: Clock, ids: IdSource) -> None:
         self._db = db
+        self._cipher = cipher
         self._ledger = ledger
         self._clock = clock
         self._ids = ids
 
     async def keep(self, arrivals: Sequence[Arrival]) -> list[str]:
         """Keep mails durably, all or none of them; their report ids."""
-        rows = [self._new(arrival) for arrival in arrivals]
+        rows = [self._new(arrival, mail) for arrival, mail in zip(arrivals, await self._sealed(arrivals), strict=True)]
         try:
             await self._insert(rows)
         except IntegrityError:
@@ -53,12 +69,22 @@ class StoredReports:
         unknown = {"message_id": None, "reason": "unknown-message"}
         return [row if row["message_id"] in known else row | unknown for row in rows]
 
-    def _new(self, arrival: Arrival) -> dict[str, Any]:
+    async def _sealed(self, arrivals: Sequence[Arrival]) -> list[dict[str, Any]]:
+        """Large ones beside the event loop, on which conversations go on meanwhile."""
+        raws = [arrival.raw for arrival in arrivals]
+        if sum(map(len, raws)) > _LARGE_OCTETS:
+            return await asyncio.to_thread(self._seal, raws)
+        return self._seal(raws)
+
+    def _seal(self, raws: Sequence[bytes]) -> list[dict[str, Any]]:
+        return [sealed(self._cipher, raw) for raw in raws]
+
+    def _new(self, arrival: Arrival, mail: Mapping[str, Any]) -> dict[str, Any]:
         return {
             **self._row(arrival.peer, arrival.token_digest),
             "message_id": arrival.message_id,
             "digest": fingerprint(arrival.raw),
-            "raw": arrival.raw,
+            **mail,
             "state": "new",
             "reason": arrival.doubt,
         }
@@ -73,10 +99,13 @@ class StoredReports:
         return {"id": self._ids(), "received_at": self._clock.now(), "peer": peer, "token_digest": token_digest}
 
     async def waiting(self, limit: int) -> Sequence[KeptReport]:
-        """Kept mails that nothing was decided about and whose next try is due, oldest first; large ones fewer."""
+        """Kept mails that nothing was decided about and whose next try is due, oldest first; large ones fewer.
+
+        One whose key is missing waits, with an alarm, until it is put back.
+        """
         now = datetime.now(UTC)
         query = (
-            select(reports.c.id, func.length(reports.c.raw).label("octets"))
+            select(reports.c.id, func.coalesce(reports.c.octets, func.length(reports.c.raw)).label("octets"))
             .where(reports.c.state == "new", or_(reports.c.next_try_at.is_(None), reports.c.next_try_at <= now))
             .order_by(reports.c.received_at, reports.c.id)
             .limit(limit)
@@ -85,9 +114,46 @@ class StoredReports:
             chosen = _within(_MOST_OCTETS, (await conn.execute(query)).all())
             whole = select(reports).where(reports.c.id.in_(chosen)).order_by(reports.c.received_at, reports.c.id)
             rows = (await conn.execute(whole)).all() if chosen else []
-        return [
-            KeptReport(row.id, row.message_id, row.token_digest or "", row.reason, row.digest, row.raw) for row in rows
-        ]
+        large = sum(len(row.raw) for row in rows) > _LARGE_OCTETS
+        readable = await asyncio.to_thread(self._read, rows) if large else self._read(rows)
+        await self._put_off({row.id for row in rows} - {kept.id for kept in readable})
+        return readable
+
+    def _read(self, rows: Sequence[Row[Any]]) -> list[KeptReport]:
+        readable: list[KeptReport] = []
+        for row in rows:
+            try:
+                raw = opened(self._cipher, row.raw, row.octets)
+            except SecretUnreadable as error:
+                log.error(_UNREADABLE, report=row.id, why=str(error), alarm=True)  # noqa: TRY400
+                continue
+            told = row.token_digest or "", row.reason, row.digest
+            readable.append(KeptReport(row.id, row.message_id, *told, raw))
+        return readable
+
+    async def _put_off(self, report_ids: Collection[str]) -> None:
+        if not report_ids:
+            return
+        later = {"next_try_at": datetime.now(UTC) + REPAIR_PAUSE}
+        async with self._db.write() as conn:
+            waiting = reports.c.id.in_(report_ids), reports.c.state == "new"
+            await conn.execute(update(reports).where(*waiting).values(later))
+
+    async def seal_older(self) -> int:
+        """Encipher some of the mails that an earlier version kept in clear; how many there were.
+
+        Those tied to a message are cut down to their traces, as is done today when they are.
+        """
+        query = select(reports.c.id, func.length(reports.c.raw).label("octets")).where(IN_CLEAR).order_by(reports.c.id)
+        async with self._db.read() as conn:
+            chosen = _within(_MOST_OCTETS, (await conn.execute(query.limit(_SEALED_TOGETHER))).all())
+            whole = select(reports.c.id, reports.c.state, reports.c.raw).where(reports.c.id.in_(chosen))
+            rows = (await conn.execute(whole)).all() if chosen else []
+        if rows:
+            mails = await asyncio.to_thread(as_today, self._cipher, rows)
+            async with self._db.write() as conn:
+                await replace_in_clear(conn, mails)
+        return len(rows)
 
     async def seconds_to_next(self) -> float | None:
         """Real seconds until the next try of a report is due; None when no report waits."""
@@ -106,7 +172,7 @@ class StoredReports:
         """
         again = datetime.now(UTC) + timedelta(seconds=pause)
         async with self._db.write(wake=True) as conn:
-            return await settling.settle(conn, self._ledger, self._ids, read, judge, again)
+            return await settling.settle(conn, self._ledger, self._cipher, self._ids, read, judge, again)
 
     async def failed(self, report_id: str, most: int, pause: float) -> None:
         """A report could not be processed: it is tried again, and set aside for a person after `most` tries."""

@@ -1,5 +1,7 @@
 """Settling kept reports: each is tied to its message, judged and closed, and its effect recorded, in one transaction.
 
+Of what is closed for good the mail is cut down; one that is for a person to look at stays whole.
+
 The rows of the reports and of their messages stay locked until the end, so that what is judged is what is, and no
 two processes settle one report. What somebody else holds is left for the next round rather than waited for:
 waiting for one another's messages could end in a deadlock.
@@ -36,8 +38,10 @@ from core.reports import (
 from core.return_path import ReturnPaths
 from core.statuses import Status
 from store.bulk import update_rows
+from store.cipher import Cipher
 from store.doubts import handed_over
 from store.ledger import Ledger
+from store.report_mails import cut_down
 from store.suppressions import suppress
 from store.tables import events, messages, reports
 
@@ -62,6 +66,7 @@ class _Known:
 async def settle(
     conn: AsyncConnection,
     ledger: Ledger,
+    cipher: Cipher,
     ids: IdSource,
     read: Sequence[ReadReport],
     judge: Judge,
@@ -76,6 +81,7 @@ async def settle(
         round_.take(report)
     await _record(conn, ledger, ids, round_.effects)
     await update_rows(conn, reports, "id", round_.closed)
+    await cut_down(conn, cipher, round_.tied)
     await update_rows(conn, reports, "id", [waiting | {"next_try_at": again} for waiting in round_.waiting])
     return len(round_.closed)
 
@@ -161,6 +167,8 @@ class _Round:
         self.closed: list[dict[str, Any]] = []
         self.waiting: list[dict[str, Any]] = []
         self.effects: list[Effect] = []
+        self.tied: list[KeptReport] = []
+        """Their messages, or their equals, know all that their mails said."""
         self._known = known
         self._judge = judge
         self._targets = dict(known.targets)
@@ -220,6 +228,8 @@ class _Round:
             "message_id": message_id,
         }
         self.closed.append(closing)
+        if state != "unmatched":
+            self.tied.append(report.kept)
 
 
 _RECIPIENT = tuple(one.name for one in fields(RecipientReport))

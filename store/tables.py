@@ -198,17 +198,19 @@ reports = Table(
     Column("token_digest", String(64)),  # of the envelope recipient; never the token itself
     Column("message_id", String(36), ForeignKey("messages.id")),  # by the signed return path
     Column("digest", LargeBinary, nullable=False),  # SHA-256 of the mail as received: duplicates are known by it
-    Column("raw", LargeBinary),  # NULL for a refused return path: there was no mail
+    Column("raw", LargeBinary),  # enciphered; NULL for a refused return path: there was no mail
     Column("state", String(16), nullable=False),
     Column("reason", String(40)),
     Column("type", String(16)),
     Column("parsed", json_column()),
     Column("tries", Integer, nullable=False, server_default=text("0")),
     Column("next_try_at", UtcTime),
+    Column("octets", Integer),  # of the mail as received; NULL beside `raw`: an earlier version kept it in clear
     CheckConstraint(one_of("state", ["new", "applied", "duplicate", "unmatched", "refused"]), name="state"),
     Index("ix_reports_state_received_at", "state", "received_at"),
     Index("ix_reports_message_id", "message_id"),
     Index("ix_reports_digest", "digest"),
+    partial("ix_reports_in_clear", "id", where="octets IS NULL AND raw IS NOT NULL"),
 )
 
 suppressions = Table(

@@ -34,6 +34,8 @@ END_SECONDS = 9.5
 """When a process that was asked to end does so, whatever hangs: SIGTERM ends the service within 10 s."""
 REPLAN_PAUSE_SECONDS = 5.0
 """How long after a failure reminders are brought in line with the season once more."""
+SEALING_PAUSE_SECONDS = 5.0
+"""How long after a failure reports of an earlier version are enciphered further."""
 PATIENCE_SECONDS = 60.0
 """How long a service that starts waits for its PostgreSQL server, which may be starting, too."""
 
@@ -114,7 +116,7 @@ class Service:
             stack.push_async_callback(self._end_tasks)
             self._go(descriptors.watch(self._stop))
             if Role.BOUNCES in self.roles:
-                self._go(wiring.applier.run(self._stop, wiring.db.woken))
+                self._go(self._apply_reports())
             if Role.SCHEDULER in self.roles:
                 self._go(self._schedule())
             if Role.SENDER in self.roles:
@@ -132,6 +134,31 @@ class Service:
         await listener.start()
         stack.push_async_callback(listener.stop)
         self.ports.bounces = listener.port
+
+    async def _apply_reports(self) -> None:
+        """Reports as they come; and beside them, once, those of an earlier version are enciphered."""
+        sealing = asyncio.create_task(self._seal_older_reports())
+        try:
+            await self.wiring.applier.run(self._stop, self.wiring.db.woken)
+        finally:
+            await end(sealing)
+
+    async def _seal_older_reports(self) -> None:
+        trouble = Trouble(log, "could not encipher older reports", "enciphers older reports again")
+        total = 0
+        while True:
+            try:
+                count = await self.wiring.reports.seal_older()
+            except Exception:
+                trouble.met()
+                await asyncio.sleep(SEALING_PAUSE_SECONDS)
+                continue
+            trouble.passed()
+            total += count
+            if not count:
+                break
+        if total:
+            log.info("reports of an earlier version are enciphered", reports=total)
 
     async def _schedule(self) -> None:
         """The ticks; and beside them, once, reminders are brought in line with what is configured now."""

@@ -25,6 +25,7 @@ def make_services(wiring: Wiring) -> Services:
     plain_allowed = settings.environment is Environment.LOCAL
     return Services(
         db=wiring.db,
+        cipher=wiring.cipher,
         writable=Writable(wiring.db, wiring.ids),
         clock=wiring.clock,
         people=wiring.people,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from core.problems import Problem
+from store.cipher import SecretUnreadable
 from store.reading_lists import unmatched_page, unmatched_raw, unmatched_view
 from web import answers
 from web.auth import MaySeeUnmatched
 from web.paths import uuid_in
-from web.problems import not_found
+from web.problems import Refusal, not_found
 from web.queries import Query
 from web.services import Serving
 
@@ -34,8 +36,11 @@ async def list_unmatched(request: Request, _who: MaySeeUnmatched, services: Serv
 async def read_unmatched(request: Request, who: MaySeeUnmatched, services: Serving) -> Response:
     """The mail as it was received."""
     report_id = uuid_in(request, "report_id")
-    async with services.db.read() as conn:
-        raw = await unmatched_raw(conn, report_id)
+    try:
+        async with services.db.read() as conn:
+            raw = await unmatched_raw(conn, services.cipher, report_id)
+    except SecretUnreadable as error:
+        raise Refusal(Problem("report-unreadable")) from error
     if raw is None:
         raise not_found()
     await answers.note_shown(services, who, "report-shown", report_id, {}, 1)

@@ -18,6 +18,8 @@ MEANINGS: Mapping[str, str] = {
     "job-id-unverifiable": "同じ job_id のジョブを既に受け付けていますが、当時の鍵が TODOKE_SECRET_KEYS から"
     "削除されているため、内容が同じかどうかを確認できません。"
     "受け付けたジョブの状況は GET /v1/jobs/{job_id} で確認できます。",
+    "report-unreadable": "このメールを暗号化した鍵が TODOKE_SECRET_KEYS から削除されているため、"
+    "メールの内容を表示できません。管理者へ、当時の鍵を元に戻すようご依頼ください。",
     "already-issued": "アカウント発行及び G-MIS利用案内メールは、1つの申請につき一度限りです。"
     "対応方法は回答の procedure をご覧ください。",
     "resend-impossible": "このメールは再送できません。G-MIS利用案内メールは、どの方法によっても再送できません。"

@@ -21,6 +21,7 @@ from scheduler.reporting import ReportingIntake
 from scheduler.searching import Search
 from scheduler.suppressing import Suppressing
 from scheduler.windows import Timing
+from store.cipher import Cipher
 from store.elsewhere import SignInElsewhere
 from store.engine import Database
 from store.people import People
@@ -36,6 +37,7 @@ class Services:
     browsers reach us, None where that is to be taken from their requests."""
 
     db: Database
+    cipher: Cipher
     writable: Writable
     clock: Clock
     people: People

@@ -20,6 +20,7 @@ from core.clock import Anchor, SimulatedClock
 from core.reports import Arrival
 from core.statuses import Status
 from store import schema
+from store.report_mails import opened
 from store.tables import events, institutions, messages, reports, suppressions
 from todoke.wiring import Wiring
 
@@ -96,6 +97,10 @@ class Bounces:
     async def outcome(self, report_id: str) -> dict[str, Any]:
         """The row of a report."""
         return next(row for row in await self.reports() if row["id"] == report_id)
+
+    def mail(self, report: Mapping[str, Any]) -> bytes:
+        """What is kept of the mail of a row of reports."""
+        return opened(self.wiring.cipher, report["raw"], report["octets"])
 
     async def reports(self) -> list[dict[str, Any]]:
         """All rows of reports, oldest first."""

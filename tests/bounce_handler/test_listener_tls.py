@@ -72,7 +72,7 @@ async def test_a_report_comes_in_under_tls(sqlite_bounces: Any, listen: Any, com
         await relay.sendmail("", [path], compose())
         assert (await relay.execute_command(b"AUTH PLAIN AGEAYg==")).code == 504
     (row,) = await sqlite_bounces.reports()
-    assert (row["raw"], row["peer"]) == (b"Return-Path: <>\r\n" + compose(), "127.0.0.1")
+    assert (sqlite_bounces.mail(row), row["peer"]) == (b"Return-Path: <>\r\n" + compose(), "127.0.0.1")
 
 
 async def test_without_a_certificate_starttls_is_not_offered(sqlite_bounces: Any, listen: Any) -> None:

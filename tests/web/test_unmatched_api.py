@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from config.secret_keys import generate_key
 from core.reports import Action, BounceClass, ParsedReport, Reason, RecipientReport, ReportType
+from store.cipher import Cipher
 from store.people import Role
+from store.report_mails import sealed
 
 RAW = b"From: MAILER-DAEMON@mx.example.jp\r\n\r\n<taro.yamada@example.com>: no such user \xff\r\n"
 
@@ -64,3 +67,19 @@ async def test_the_list_comes_in_pages(kept: Any) -> None:
     rest = await kept.get("/v1/bounces/unmatched", params={"limit": 1, "cursor": first["next"]})
     assert [item["state"] for item in first["items"] + rest["items"]] == ["refused", "unmatched"]
     assert rest["next"] is None
+
+
+async def test_an_enciphered_mail_is_told_by_its_own_size_and_read(api: Any) -> None:
+    report_id = await api.report(state="unmatched", reason="no-token", **sealed(api.wiring.cipher, RAW))
+    [item] = (await api.get("/v1/bounces/unmatched"))["items"]
+    assert item["size"] == len(RAW)
+    answer = await api.ask(Role.HELPDESK, "GET", f"/v1/bounces/unmatched/{report_id}/raw")
+    assert (answer.status_code, answer.content) == (200, RAW)
+
+
+async def test_a_mail_whose_key_is_gone_is_told_so(api: Any) -> None:
+    report_id = await api.report(state="unmatched", reason="no-token", **sealed(Cipher([generate_key()]), RAW))
+    assert len((await api.get("/v1/bounces/unmatched"))["items"]) == 1
+    answer = await api.ask(Role.HELPDESK, "GET", f"/v1/bounces/unmatched/{report_id}/raw")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/report-unreadable")
+    assert await api.audited() == []

@@ -138,7 +138,7 @@ async def _refuse_read_only(db: Database) -> None:
 
 async def _secrets(wiring: Wiring) -> str:
     from store import schema
-    from store.secrets_at_rest import keys_needed
+    from store.secrets_at_rest import keys_needed, unreadable_reports
 
     found = await schema.state(wiring.db)
     if found.current is None:
@@ -147,10 +147,16 @@ async def _secrets(wiring: Wiring) -> str:
         raise Failed("not looked at: the schema is not the one that this version needs")
     async with wiring.db.read() as conn:
         needed = await keys_needed(conn, wiring.cipher)
+        reports = await unreadable_reports(conn, wiring.cipher)
     if needed[None]:
         raise Failed(
             f"TODOKE_SECRET_KEYS: no key reads the link or code of {needed[None]} mail(s) that have not left; "
             "put back the key under which they were published, behind the newest"
+        )
+    if reports:
+        raise Failed(
+            f"TODOKE_SECRET_KEYS: no key reads {reports} failure report(s) that wait to be applied; "
+            "put back the key that was the newest when they came, behind the newest"
         )
     older = needed.total() - needed[0]
     if older:

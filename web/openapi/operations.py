@@ -273,7 +273,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "list_unmatched": Operation((Told(200, "one page", "UnmatchedReports"),), ("invalid", "unknown-field"), _PAGE),
     "read_unmatched": Operation(
         (Told(200, "the mail as received", None, ("message/rfc822",)),),
-        ("not-found",),
+        ("not-found", "report-unreadable"),
         (_path("report_id", UUID, "of a report that was kept"),),
     ),
     "list_audit": Operation(
