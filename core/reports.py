@@ -7,7 +7,7 @@ closed vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -139,6 +139,17 @@ class ReadReport:
     kept: KeptReport
     parsed: ParsedReport
     address_unused: bool = False
+
+
+def without_quotations(report: ReadReport, hide: Callable[[str], str]) -> ReadReport:
+    """The same report, with `hide` applied to all that it quotes of servers."""
+    if not any(recipient.diagnostic for recipient in report.parsed.recipients):
+        return report
+    recipients = tuple(
+        replace(recipient, diagnostic=recipient.diagnostic and hide(recipient.diagnostic))
+        for recipient in report.parsed.recipients
+    )
+    return replace(report, parsed=replace(report.parsed, recipients=recipients))
 
 
 @dataclass(frozen=True, slots=True)

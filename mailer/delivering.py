@@ -12,6 +12,7 @@ import structlog
 
 from core.clock import Clock
 from core.messages import Message, Result
+from mailer.discretion import of_the_mail
 from mailer.gate import RelayGate
 from mailer.grounds import ground_of
 from mailer.journal import Journal
@@ -170,6 +171,7 @@ class Delivering:
             log.info("lease lost", message=mail.message.id)
             self._let_go(mail.message.id)
             return False
+        outcome = of_the_mail(outcome, mail.message)
         if not isinstance(outcome, Accepted):
             return self._see_not_taken(mail, outcome)
         now = self._clock.now()

@@ -1,12 +1,15 @@
-"""What a relay says of our login, without what it quotes of it. Pure."""
+"""What a relay says of our login or to a mail, without what it quotes of them. Pure."""
 
 from __future__ import annotations
 
 import base64
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
-HIDDEN = "[...]"
+from core.messages import Message
+from core.quoting import HIDDEN, secrets_in, without_secrets
+from mailer.transaction import Accepted, Lost, Outcome
 
 _RUN = 4
 """So many characters in common with what we sent make a word a quotation, whatever their case."""
@@ -28,6 +31,21 @@ def discreet(text: str, username: str, password: str) -> str:
     """A reply to AUTH with each word hidden that quotes any of the login, or is no plain word and so might."""
     sent = [form.casefold() for form in _forms(username, password)]
     return _WORD.sub(lambda word: word[0] if _harmless(word[0], sent) else HIDDEN, text)
+
+
+def of_the_mail(outcome: Outcome, message: Message) -> Outcome:
+    """What came of a mail, with its link or code hidden in the words: these outlive it, on record and in logs."""
+    secrets = secrets_in(message.data)
+    if not secrets or (isinstance(outcome, Accepted) and _says_little(outcome.text, secrets)):
+        return outcome
+    if isinstance(outcome, Lost):
+        return replace(outcome, detail=without_secrets(outcome.detail, secrets))
+    return replace(outcome, text=without_secrets(outcome.text, secrets))
+
+
+def _says_little(reply: str, secrets: Collection[str]) -> bool:
+    """As nearly all do that take a mail: no link, and no code as it was sent."""
+    return "/" not in reply and not any(secret in reply for secret in secrets)
 
 
 def _harmless(word: str, sent: Collection[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
 from core.ids import IdSource
-from core.reports import Arrival, Judge, KeptReport, ReadReport
+from core.quoting import without_pages
+from core.reports import Arrival, Judge, KeptReport, ReadReport, without_quotations
 from core.retry import REPAIR_PAUSE
 from store import settling
 from store.cipher import Cipher, SecretUnreadable
@@ -37,15 +39,25 @@ _SEALED_TOGETHER = 100
 class StoredReports:
     """Reports on the database, their mails enciphered.
 
-    Waits between tries run on real time, whatever the business clock does.
+    Waits between tries run on real time, whatever the business clock does. Links to pages on `link_hosts` that reports
+    quote are not recorded.
     """
 
-    def __init__(self, db: Database, ledger: Ledger, cipher: Cipher, clock: Clock, ids: IdSource) -> None:
+    def __init__(
+        self,
+        db: Database,
+        ledger: Ledger,
+        cipher: Cipher,
+        clock: Clock,
+        ids: IdSource,
+        link_hosts: Collection[str] = (),
+    ) -> None:
         self._db = db
         self._cipher = cipher
         self._ledger = ledger
         self._clock = clock
         self._ids = ids
+        self._link_hosts = link_hosts
 
     async def keep(self, arrivals: Sequence[Arrival]) -> list[str]:
         """Keep mails durably, all or none of them; their report ids."""
@@ -171,8 +183,9 @@ class StoredReports:
         A report that `judge` lets wait is asked about again after `pause` real seconds.
         """
         again = datetime.now(UTC) + timedelta(seconds=pause)
+        told = [without_quotations(report, partial(without_pages, hosts=self._link_hosts)) for report in read]
         async with self._db.write(wake=True) as conn:
-            return await settling.settle(conn, self._ledger, self._cipher, self._ids, read, judge, again)
+            return await settling.settle(conn, self._ledger, self._cipher, self._ids, told, judge, again)
 
     async def failed(self, report_id: str, most: int, pause: float) -> None:
         """A report could not be processed: it is tried again, and set aside for a person after `most` tries."""

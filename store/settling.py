@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, assert_never
 
 from sqlalchemy import Row, select
@@ -20,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.errors import TodokeError
 from core.ids import IdSource
 from core.messages import Change
+from core.quoting import secrets_in, without_secrets
 from core.reports import (
     DELIVERY_REPORTED,
     Correlation,
@@ -34,11 +36,12 @@ from core.reports import (
     Unmatched,
     Wait,
     reaches,
+    without_quotations,
 )
 from core.return_path import ReturnPaths
 from core.statuses import Status
 from store.bulk import update_rows
-from store.cipher import Cipher
+from store.cipher import Cipher, SecretUnreadable
 from store.doubts import handed_over
 from store.ledger import Ledger
 from store.report_mails import cut_down
@@ -55,10 +58,14 @@ class EffectRefused(TodokeError):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the database knows about a round of reports; `targets` are locked."""
+    """What the database knows about a round of reports; `targets` are locked.
+
+    `secrets` are those that their mails still have, enciphered.
+    """
 
     by_header: Mapping[str, str]
     targets: Mapping[str, ReportTarget]
+    secrets: Mapping[str, str]
     applied: frozenset[_Place]
     unmatched: frozenset[_Place]
 
@@ -76,7 +83,7 @@ async def settle(
     ours = await _claim(conn, read)
     if not ours:
         return 0
-    round_ = _Round(await _look_up(conn, ours), judge)
+    round_ = _Round(await _look_up(conn, ours), cipher, judge)
     for report in ours:
         round_.take(report)
     await _record(conn, ledger, ids, round_.effects)
@@ -99,12 +106,12 @@ async def _claim(conn: AsyncConnection, read: Sequence[ReadReport]) -> list[Read
 async def _look_up(conn: AsyncConnection, ours: Sequence[ReadReport]) -> _Known:
     by_header = await _by_header(conn, ours)
     wanted = {report.kept.message_id for report in ours} | set(by_header.values())
-    targets = await _lock_targets(conn, [message_id for message_id in wanted if message_id is not None])
+    targets, secrets = await _lock_targets(conn, [message_id for message_id in wanted if message_id is not None])
     if any(report.parsed.type is ReportType.BOUNCE for report in ours):
         for message_id in await _reached(conn, targets):
             targets[message_id] = replace(targets[message_id], reached=True)
     settled = await _settled(conn, ours)
-    return _Known(by_header, targets, settled["applied"], settled["unmatched"])
+    return _Known(by_header, targets, secrets, settled["applied"], settled["unmatched"])
 
 
 async def _by_header(conn: AsyncConnection, ours: Sequence[ReadReport]) -> Mapping[str, str]:
@@ -124,17 +131,19 @@ def _header(report: ReadReport) -> str | None:
     return None if named is None else f"<{named.strip().strip('<>')}>"
 
 
-async def _lock_targets(conn: AsyncConnection, wanted: Sequence[str]) -> dict[str, ReportTarget]:
+async def _lock_targets(conn: AsyncConnection, wanted: Sequence[str]) -> tuple[dict[str, ReportTarget], dict[str, str]]:
+    """Messages that reports are about, and their secrets."""
     if not wanted:
-        return {}
+        return {}, {}
     query = (
-        select(messages.c.id, messages.c.status, messages.c.email)
+        select(messages.c.id, messages.c.status, messages.c.email, messages.c.secret)
         .where(messages.c.id.in_(wanted))
         .with_for_update(skip_locked=True)
     )
     rows = (await conn.execute(query)).all()
     tried = await handed_over(conn, [row.id for row in rows if row.status == Status.IN_DOUBT])
-    return {row.id: ReportTarget(row.id, Status(row.status), row.email, tried.get(row.id)) for row in rows}
+    targets = {row.id: ReportTarget(row.id, Status(row.status), row.email, tried.get(row.id)) for row in rows}
+    return targets, {row.id: row.secret for row in rows if row.secret is not None}
 
 
 async def _reached(conn: AsyncConnection, ids: Collection[str]) -> frozenset[str]:
@@ -163,13 +172,14 @@ async def _settled(conn: AsyncConnection, ours: Sequence[ReadReport]) -> Mapping
 class _Round:
     """Reports judged one after the other: each sees what those before it did."""
 
-    def __init__(self, known: _Known, judge: Judge) -> None:
+    def __init__(self, known: _Known, cipher: Cipher, judge: Judge) -> None:
         self.closed: list[dict[str, Any]] = []
         self.waiting: list[dict[str, Any]] = []
         self.effects: list[Effect] = []
         self.tied: list[KeptReport] = []
         """Their messages, or their equals, know all that their mails said."""
         self._known = known
+        self._cipher = cipher
         self._judge = judge
         self._targets = dict(known.targets)
         self._applied = set(known.applied)
@@ -182,6 +192,9 @@ class _Round:
         target = None if message_id is None else self._targets.get(message_id)
         if message_id is not None and target is None:
             return
+        secret = self._known.secrets.get(message_id or "")
+        if secret is not None:
+            report = self._discreet(report, secret)
         place = (report.kept.fingerprint, message_id or report.kept.token_digest)
         verdict = self._judge(report, Correlation(target, returned))
         match verdict:
@@ -193,6 +206,14 @@ class _Round:
                 self._apply(report, place, verdict)
             case _:
                 assert_never(verdict)
+
+    def _discreet(self, report: ReadReport, enciphered: str) -> ReadReport:
+        """Without what it quotes of its mail's secret, which is about to be erased."""
+        try:
+            secrets = secrets_in(self._cipher.decipher(enciphered))
+        except SecretUnreadable:
+            return report
+        return without_quotations(report, partial(without_secrets, secrets=secrets))
 
     def _set_aside(self, report: ReadReport, place: _Place, unmatched: Unmatched, message_id: str | None) -> None:
         if place in self._unmatched:

@@ -312,7 +312,7 @@ class Wiring:
         """Reports that came back."""
         from store.reports import StoredReports
 
-        return StoredReports(self.db, self.ledger, self.cipher, self.clock, self.ids)
+        return StoredReports(self.db, self.ledger, self.cipher, self.clock, self.ids, self.settings.link_hosts)
 
     @cached_property
     def applier(self) -> ReportApplier:

@@ -143,3 +143,21 @@ async def test_what_is_parsed_holds_no_text_of_the_mail(bounces: Any, compose: A
     message_id = await bounces.message()
     outcome = await bounces.report(returned(compose), message_id)
     assert "S3CR3T" not in json.dumps(outcome["parsed"])
+
+
+async def test_what_a_report_quotes_of_a_link_is_not_recorded(bounces: Any, compose: Any) -> None:
+    message_id = await bounces.message()
+    quoting = compose(status="5.7.1", diagnostic=f"550 5.7.1 spam {LINK}")
+    outcomes = [await bounces.report(quoting, message_id), await bounces.report(quoting, None)]
+    facts = await bounces.facts(message_id)
+    assert facts["diagnostic"].endswith("spam https://www.g-mis.mhlw.go.jp/[...]")
+    assert "S3CR3T" not in repr((outcomes, facts, await bounces.events(message_id)))
+
+
+async def test_what_a_report_quotes_of_a_secret_that_is_still_there_is_not_recorded(bounces: Any, compose: Any) -> None:
+    cipher = bounces.wiring.cipher
+    message_id = await bounces.message(Status.IN_DOUBT, kind="code", secret=cipher.encipher({"code": "482913"}))
+    outcome = await bounces.report(compose(status="5.7.1", diagnostic="550 5.7.1 spam: 482913"), message_id)
+    facts = await bounces.facts(message_id)
+    assert facts["diagnostic"] == "550 5.7.1 spam: [...]"
+    assert "482913" not in repr((outcome["parsed"], facts, await bounces.events(message_id)))

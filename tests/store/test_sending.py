@@ -797,3 +797,43 @@ async def test_a_mail_that_brings_out_a_fault_is_left_to_a_person_and_the_others
     event = (await room.story(odd))[-1]
     assert (event.detail["why"], event.detail["needs_person"]) == ("LookupError: a fault", True)
     assert Counter(relay.taken) == Counter(others)
+
+
+LINK = "https://www.g-mis.mhlw.go.jp/s/Ab3dE-f6hIjKl9"
+
+
+@pytest.mark.parametrize(
+    ("answer", "statuses"),
+    [
+        (f"550 5.7.1 spam: {LINK}", {"undelivered": 1}),
+        (f"451 4.7.1 later: {LINK}", {"deferred": 1}),
+        (f"250 2.0.0 Ok: {LINK}", {"sent": 1}),
+        (f"350 {LINK}", {"in_doubt": 1}),
+    ],
+)
+async def test_a_link_that_the_relay_quotes_is_neither_recorded_nor_logged(
+    room: Any, relay: Relay, office: Office, answer: str, statuses: dict[str, int]
+) -> None:
+    async def quote(_: str, __: Envelope) -> str:
+        return answer
+
+    relay.at_data = quote
+    guide = await room.add(Kind.GUIDE, secret=room.cipher.encipher({"setup_url": LINK}))
+    with capture_logs() as logs:
+        async with office.open():
+            await office.until(**statuses)
+    row = await room.row(guide)
+    assert "[...]" in row.diagnostic
+    found = (row.diagnostic, [event.detail for event in await room.story(guide)], logs)
+    assert "Ab3dE" not in repr(found)
+
+
+async def test_a_code_that_the_relay_quotes_is_not_recorded(room: Any, relay: Relay, office: Office) -> None:
+    async def quote(_: str, __: Envelope) -> str:
+        return "250 2.0.0 Ok: 482913 noted"
+
+    relay.at_data = quote
+    code = await room.add(Kind.CODE, secret=room.cipher.encipher({"code": "482913"}))
+    async with office.open():
+        await office.until(sent=1)
+    assert (await room.row(code)).diagnostic == "2.0.0 Ok: [...] noted"
