@@ -323,19 +323,9 @@ class Wiring:
 
     def listener(self) -> BounceListener:
         """The SMTP listener for reports."""
-        from bounce_handler.listener import BounceListener, ListenerSettings
-        from todoke.descriptors import shares
+        from todoke.bounce_wiring import make_listener
 
-        settings = ListenerSettings(
-            self.settings.bounce_host,
-            self.settings.bounce_port,
-            max_octets=self.settings.bounce_max_bytes,
-            connections=shares(self.settings.smtp_connections).bounces,
-            connections_per_peer=self.settings.bounce_connections_per_peer,
-            tls_certificate=self.settings.bounce_tls_certificate,
-            tls_key=self.settings.bounce_tls_key,
-        )
-        return BounceListener(settings, self.reports, self.return_paths)
+        return make_listener(self)
 
     @cached_property
     def app(self) -> FastAPI:
