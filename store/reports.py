@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,7 +28,7 @@ from store.tables import messages, reports
 
 log = structlog.get_logger("bounces")
 
-_UNREADABLE = "a report cannot be read; mend the set-up"
+_UNREADABLE = "no key of TODOKE_SECRET_KEYS deciphers a report; mend the set-up"
 
 _MOST_OCTETS = 16 * 1024 * 1024
 """Of mails that are read from the database at once."""
@@ -134,14 +135,18 @@ class StoredReports:
     def _read(self, rows: Sequence[Row[Any]]) -> list[KeptReport]:
         readable: list[KeptReport] = []
         for row in rows:
-            try:
-                raw = opened(self._cipher, row.raw, row.octets)
-            except SecretUnreadable as error:
-                log.error(_UNREADABLE, report=row.id, why=str(error), alarm=True)  # noqa: TRY400
+            raw = self._opened(row)
+            if raw is None:
+                log.error(_UNREADABLE, report=row.id, alarm=True)
                 continue
             told = row.token_digest or "", row.reason, row.digest
             readable.append(KeptReport(row.id, row.message_id, *told, raw))
         return readable
+
+    def _opened(self, row: Row[Any]) -> bytes | None:
+        with contextlib.suppress(SecretUnreadable):
+            return opened(self._cipher, row.raw, row.octets)
+        return None
 
     async def _put_off(self, report_ids: Collection[str]) -> None:
         if not report_ids:

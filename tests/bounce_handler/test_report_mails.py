@@ -125,7 +125,7 @@ async def test_a_report_whose_key_is_gone_waits_for_it_and_stops_no_other(bounce
         applied = await bounces.report(compose(number=2), other_id)
     assert applied["state"] == "applied"
     [told] = [entry for entry in logs if entry.get("report") == waiting]
-    assert (told["alarm"], "TODOKE_SECRET_KEYS" in told["why"]) == (True, True)
+    assert (told["alarm"], "TODOKE_SECRET_KEYS" in told["event"]) == (True, True)
     row = await bounces.outcome(waiting)
     assert (row["state"], row["tries"]) == ("new", 0)
     assert row["next_try_at"] is not None
