@@ -132,8 +132,11 @@ def _guide_never_left(case: Case) -> bool:
 
 
 def _guide_link_expired(case: Case) -> bool:
+    """Nobody has the link of a guide that never left or that came back."""
     guide = case.message(Kind.GUIDE)
-    return guide is not None and guide.expires_at is not None and tokyo_date(guide.expires_at) < case.today
+    if guide is None or guide.status not in (Status.SENT, Status.IN_DOUBT) or guide.expires_at is None:
+        return False
+    return tokyo_date(guide.expires_at) < case.today
 
 
 def _registered_undelivered(case: Case) -> bool:
