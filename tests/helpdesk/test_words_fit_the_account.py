@@ -11,9 +11,15 @@ from core.statuses import Status
 from helpdesk.advice import advise
 from helpdesk.vocabulary import Symptom
 
+FORM = "https://www.g-mis.mhlw.go.jp/user-Registration-Form"
+OLD, NEW = "soumu@minato-hp.example.jp", "jimu@minato-hp.example.jp"
 TODAY = date(2027, 1, 20)
 LINK_EXPIRED = "有効期限（1月4日（月））を過ぎています"
+NO_SECOND_ACCOUNT = "既にアカウントが発行されている場合、追加のアカウント発行はできません。"
+ASK_AND_RESET = "「ログインID」をご確認の上、「パスワードのリセット」をお願いします"
+PROBED = (Kind.PRE_CHECK, Status.SENT, None)
 LEFT = frozenset({Status.SENT, Status.IN_DOUBT})
+BESIDE = pytest.mark.parametrize("symptom", ["in-spam", "no-permission"])
 
 
 def told(world, symptom, *applications, **institution):
@@ -22,6 +28,45 @@ def told(world, symptom, *applications, **institution):
 
 def text(procedure):
     return "\n".join((*procedure.steps, *procedure.urls))
+
+
+def mail(world, kind, status, day, hour=10, **changes):
+    at = world.moment(day, hour)
+    return world.message(kind, status, id=f"{kind}-{day}", created_at=at, status_at=at, sent_at=at, **changes)
+
+
+def moved(world, status=Status.SENT):
+    return mail(world, Kind.ADDRESS_CHANGED, status, date(2027, 1, 12), email=NEW)
+
+
+def applied(world, *mails, number=1, **changes):
+    """An application with mails given as (kind, status, reason), each an hour after the one before it."""
+    day = world.day(number)
+    messages = [
+        mail(world, kind, status, day, hour, reason=reason)
+        for hour, (kind, status, reason) in enumerate(mails, start=9)
+    ]
+    return world.application(*messages, id=f"A-{number}", received_on=day, created_at=world.moment(day), **changes)
+
+
+def guided(world):
+    return applied(world, PROBED, (Kind.GUIDE, Status.SENT, None))
+
+
+def probe_came_back(world):
+    return applied(world, (Kind.PRE_CHECK, Status.UNDELIVERED, "userunknown"), number=2)
+
+
+def expired(world):
+    return applied(world, PROBED, (Kind.GUIDE, Status.EXPIRED, None))
+
+
+def came_back(world, reason="userunknown"):
+    return applied(world, PROBED, (Kind.GUIDE, Status.UNDELIVERED, reason), number=2)
+
+
+def rejected(world):
+    return applied(world, (Kind.REJECTION, Status.SENT, None), account=None)
 
 
 def with_expired_link(world, state):
@@ -48,3 +93,59 @@ def test_nobody_is_told_of_an_expired_link_beside_a_new_application(world):
         lost = told(world, "unknown-password", application).id == "reapply"
         says = LINK_EXPIRED in text(told(world, "in-spam", application))
         assert says is (state.guide in LEFT and not lost), state
+
+
+@BESIDE
+def test_where_no_account_is_known_a_new_application_is_still_told(world, symptom):
+    procedure = told(world, symptom, probe_came_back(world))
+    assert "もう一度新しいメールアドレスでの「新規ユーザ登録申請」" in text(procedure)
+    assert NO_SECOND_ACCOUNT not in procedure.not_possible
+    assert FORM in text(told(world, "in-spam", expired(world)))
+    assert FORM in text(told(world, "in-spam", rejected(world)))
+    assert FORM in told(world, "no-permission").urls
+
+
+@BESIDE
+@pytest.mark.parametrize("history", [probe_came_back, expired, rejected, came_back, None])
+def test_whoever_changed_the_address_of_an_account_is_offered_no_second_one(world, symptom, history):
+    applications = [] if history is None else [history(world)]
+    procedure = told(world, symptom, *applications, messages=(moved(world),))
+    assert "新規ユーザ登録" not in text(procedure)
+    assert FORM not in text(procedure)
+    assert NO_SECOND_ACCOUNT in procedure.not_possible
+    assert any("変更後の j***@minato-hp.example.jp 宛にログインIDをお知らせしています" in s for s in procedure.steps)
+
+
+@BESIDE
+@pytest.mark.parametrize("newer", [probe_came_back, came_back])
+def test_whoever_has_an_earlier_guide_is_offered_no_second_account(world, symptom, newer):
+    procedure = told(world, symptom, guided(world), newer(world))
+    assert "新規ユーザ登録" not in text(procedure)
+    assert FORM not in text(procedure)
+    assert NO_SECOND_ACCOUNT in procedure.not_possible
+    earlier = "以前の申請によるG-MIS利用案内メールは、12月2日（水）に s***@minato-hp.example.jp 宛に送信完了"
+    assert any(step.startswith(earlier) for step in procedure.steps)
+
+
+def test_a_mail_in_the_spam_folder_may_be_another_one_than_the_guide_of_an_account_that_can_be_opened(world):
+    for applications, messages in (
+        ([guided(world), probe_came_back(world)], ()),
+        ([probe_came_back(world)], (moved(world),)),
+        ([expired(world)], (moved(world),)),
+    ):
+        assert ASK_AND_RESET in text(told(world, "in-spam", *applications, messages=messages))
+
+
+def test_nothing_is_offered_anew_in_any_state_where_an_account_can_be_opened(world):
+    for state in world.states():
+        facts = world.in_state(state)
+        for symptom in ("in-spam", "no-permission"):
+            procedure = told(world, symptom, *facts.applications, messages=(moved(world),))
+            assert FORM not in text(procedure), (symptom, state)
+            assert "「新規ユーザ登録申請」を" not in text(procedure), (symptom, state)
+            assert "再申請を行って" not in text(procedure), (symptom, state)
+
+
+def test_whose_button_is_missing_in_an_account_that_moved_is_offered_no_second_one(world):
+    assert FORM in told(world, "button-missing").urls
+    assert FORM not in text(told(world, "button-missing", messages=(moved(world),)))
