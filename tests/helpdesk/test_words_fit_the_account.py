@@ -9,6 +9,7 @@ import pytest
 from core.kinds import Kind
 from core.statuses import Status
 from helpdesk.advice import advise
+from helpdesk.facts import SuppressionFacts
 from helpdesk.vocabulary import Symptom
 
 FORM = "https://www.g-mis.mhlw.go.jp/user-Registration-Form"
@@ -17,6 +18,7 @@ TODAY = date(2027, 1, 20)
 LINK_EXPIRED = "有効期限（1月4日（月））を過ぎています"
 NO_SECOND_ACCOUNT = "既にアカウントが発行されている場合、追加のアカウント発行はできません。"
 ASK_AND_RESET = "「ログインID」をご確認の上、「パスワードのリセット」をお願いします"
+DEAD = "は不達となっています（送信停止）。パスワードリセットの案内メールは送信されません"
 PROBED = (Kind.PRE_CHECK, Status.SENT, None)
 LEFT = frozenset({Status.SENT, Status.IN_DOUBT})
 BESIDE = pytest.mark.parametrize("symptom", ["in-spam", "no-permission"])
@@ -149,3 +151,57 @@ def test_nothing_is_offered_anew_in_any_state_where_an_account_can_be_opened(wor
 def test_whose_button_is_missing_in_an_account_that_moved_is_offered_no_second_one(world):
     assert FORM in told(world, "button-missing").urls
     assert FORM not in text(told(world, "button-missing", messages=(moved(world),)))
+
+
+def stopped(email=NEW):
+    return (SuppressionFacts(email),)
+
+
+@pytest.mark.parametrize("history", [guided, probe_came_back, expired, came_back])
+@pytest.mark.parametrize("symptom", ["in-spam", "no-permission", "person-left", "cannot-view"])
+def test_a_changed_address_that_is_dead_is_told_before_the_reset(world, symptom, history):
+    facts = {"messages": (moved(world),)}
+    without = told(world, symptom, history(world), **facts)
+    assert "リセット" in text(without)
+    dead = told(world, symptom, history(world), suppressed=stopped(), **facts)
+    assert dead.steps[0].startswith(f"登録のメールアドレス（j***@minato-hp.example.jp）{DEAD}")
+    assert dead.steps[1:] == without.steps
+
+
+@pytest.mark.parametrize("newer", [probe_came_back, came_back])
+def test_a_dead_address_of_an_earlier_guide_is_told_before_the_reset(world, newer):
+    applications = guided(world), newer(world)
+    dead = told(world, "in-spam", *applications, suppressed=stopped(OLD))
+    assert dead.steps[0].startswith(f"登録のメールアドレス（s***@minato-hp.example.jp）{DEAD}")
+    assert "メールアドレスの変更をご依頼ください" in dead.steps[0]
+    assert dead.steps[1:] == told(world, "in-spam", *applications).steps
+
+
+@BESIDE
+def test_a_dead_address_with_a_full_mailbox_is_told_before_the_reset(world, symptom):
+    full = came_back(world, "mailboxfull")
+    dead = told(world, symptom, full, suppressed=stopped(OLD))
+    assert DEAD in dead.steps[0]
+    assert dead.steps[1:] == told(world, symptom, full).steps
+
+
+@pytest.mark.parametrize("symptom", ["person-left", "cannot-view"])
+def test_a_change_whose_notice_came_back_left_a_dead_address(world, symptom):
+    notice = moved(world, Status.UNDELIVERED)
+    dead = told(world, symptom, guided(world), messages=(notice,), suppressed=stopped())
+    assert dead.id == "change-address"
+    assert dead.steps[0].startswith(f"登録のメールアドレス（j***@minato-hp.example.jp）{DEAD}")
+
+
+@pytest.mark.parametrize("symptom", ["in-spam", "no-permission", "person-left"])
+def test_a_dead_address_is_told_once_and_first_wherever_a_reset_is(world, symptom):
+    for state in world.states():
+        for messages, email in (((), OLD), ((moved(world),), NEW)):
+            facts = {"messages": messages, "suppressed": stopped(email)}
+            procedure = told(world, symptom, with_expired_link(world, state), **facts)
+            warned = [DEAD in step for step in procedure.steps]
+            if procedure.id == "reapply" or (procedure.id == "change-address" and not messages):
+                assert not any(warned), state  # a reset follows the new application or the change alone
+            else:
+                resets = any("リセット" in step and DEAD not in step for step in procedure.steps)
+                assert warned == [resets, *(False for _ in procedure.steps[1:])], state
