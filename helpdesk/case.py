@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from core.jst import tokyo_date
 from core.kinds import Kind
 from core.statuses import Status
 from helpdesk.copies import Told, told
@@ -137,6 +138,19 @@ class Case:
     def long_overdue(self) -> bool:
         """Whether that day has come."""
         return self.trouble_on is not None and self.trouble_on <= self.today
+
+    @property
+    def planned_on(self) -> date | None:
+        """The latest day for which a mail of the application is planned; None where none waits for its day."""
+        mails = () if self.application is None else self.application.messages
+        due = (mail.due_at for mail in mails if mail.kind in _OF_THE_APPLICATION and mail.waits_for_its_day)
+        return max((tokyo_date(moment) for moment in due if moment is not None), default=None)
+
+    @property
+    def planned_late(self) -> bool:
+        """Whether such a mail leaves only after the trouble procedure has begun."""
+        planned, trouble = self.planned_on, self.trouble_on
+        return planned is not None and trouble is not None and planned > trouble
 
 
 def _came_out_at(mail: MessageFacts) -> datetime:

@@ -80,8 +80,7 @@ def _again_due_known(kind: Kind) -> Predicate:
 
 
 def _has_day(message: MessageFacts | None) -> bool:
-    """A day can be named: the mail waits for its due time, not for a gate or a retry."""
-    return message is not None and message.status is Status.SCHEDULED and message.due_at is not None
+    return message is not None and message.waits_for_its_day
 
 
 def _mailbox_full(kind: Kind) -> Predicate:
@@ -253,6 +252,7 @@ IMPLIED: Mapping[str, frozenset[str]] = {
 } | {
     f"standing-{standing}": frozenset({"applied", _SAYS[standing]} if standing in _SAYS else {"applied"})
     for standing in Standing
+    "planned-late": lambda case: case.planned_late,
     if standing is not Standing.NOTHING_KNOWN
 }
 """What holds besides, where a condition holds."""

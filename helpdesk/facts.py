@@ -57,6 +57,11 @@ class MessageFacts:
         return mask_email(self.email)
 
     @property
+    def waits_for_its_day(self) -> bool:
+        """Whether a day can be named: it waits for its due time, not for a gate or a retry."""
+        return self.status is Status.SCHEDULED and self.due_at is not None
+
+    @property
     def mailbox_full(self) -> bool:
         """Whether a full mailbox stands in its way (rule 82), also when retries ran out over it."""
         told = Reason.MAILBOXFULL in (self.reason, self.last_answer)

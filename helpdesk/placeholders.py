@@ -194,6 +194,7 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
     "received_on": Placeholder(_day(_received_on), _APPLIED),
     "issued_until_on": Placeholder(_day(lambda case: case.issued_until), _APPLIED),
     "trouble_on": Placeholder(_day(lambda case: case.trouble_on), _APPLIED),
+    "planned_on": Placeholder(_day(lambda case: case.planned_on), frozenset({"planned-late"})),
     "approved_on": Placeholder(_day(_approved_on), frozenset({"approved"})),
     "newer_received_on": Placeholder(_day(_newer_received_on), _NEWER),
     "earlier_guide_sent_on": Placeholder(_day(_earlier_guide_sent_on), _EARLIER),

@@ -79,3 +79,26 @@ def test_everybody_may_skip_the_insurance_number(world, symptom, day):
     _, text = told(symptom, world.institution(), world.yamaguchi(), date(2027, 1, day + 4))
     assert SKIP in text
     assert "同じく「スキップする」を押してください。" in text
+
+
+@pytest.mark.parametrize("kind", [Kind.PRE_CHECK, Kind.GUIDE, Kind.EXISTING_USER_CONFIRM])
+def test_nobody_is_asked_to_call_before_the_mail_was_to_leave(world, kind):
+    for age, late in ((20, False), (21, False), (22, True), (40, True)):
+        mail = world.message(kind, Status.SCHEDULED, due_at=world.moment(world.day(age)))
+        procedure, text = told(
+            "not-arrived", world.institution(world.application(mail)), world.yamaguchi(), world.day(5)
+        )
+        assert procedure == "wait"
+        assert ("3週間が経過する12月22日（火）以降も届かない場合は" in text) is not late
+        assert ("が経過した後になります。" in text) is late
+    assert "1月10日（日）以降も届かない場合は、山口県医療政策課" in text
+
+
+def test_of_several_mails_on_their_way_the_last_says_when_to_call(world):
+    probe = world.message(Kind.PRE_CHECK, Status.SCHEDULED, due_at=world.moment(world.day(25)))
+    guide = world.message(Kind.GUIDE, Status.SCHEDULED, due_at=world.moment(world.day(26)))
+    _, text = told("not-arrived", world.institution(world.application(probe, guide)), world.yamaguchi(), world.day(5))
+    assert "12月27日（日）以降も届かない場合は" in text
+    held = world.message(Kind.GUIDE, Status.HELD, due_at=world.moment(world.day(26)))
+    _, text = told("not-arrived", world.institution(world.application(held)), world.yamaguchi(), world.day(5))
+    assert "12月22日（火）以降も届かない場合は" in text
