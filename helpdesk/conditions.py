@@ -15,7 +15,7 @@ from helpdesk.copies import SENT_AGAIN, UNSENT
 from helpdesk.decisions import choose
 from helpdesk.desks import desk_for
 from helpdesk.facts import MessageFacts
-from helpdesk.registered import registered_suppression
+from helpdesk.registered import registered_mail, registered_suppression
 from helpdesk.reports import last_reminders, report_behind, reports_told, running_periods
 from helpdesk.standing import Standing
 from helpdesk.vocabulary import Desk, ProcedureId, ReportStatus, Symptom
@@ -155,6 +155,15 @@ def _account_lost(case: Case) -> bool:
     return choose(asked, open_case(case.facts, case.prefecture, case.today, asked)) is ProcedureId.REAPPLY
 
 
+def _account_under_way(case: Case) -> bool:
+    """The account's own address takes no mail, and the application that helps against it is not decided yet."""
+    if case.standing not in (Standing.IN_REVIEW, Standing.WAITING) or case.reading.account_exists_since:
+        return False
+    mail = registered_mail(case.facts)
+    came_back = mail is not None and mail.kind is Kind.GUIDE and mail.status is Status.UNDELIVERED
+    return came_back or not _address_changeable(case)
+
+
 def _before_period(case: Case) -> bool:
     return case.prefecture.period is not None and case.today < case.prefecture.period.start
 
@@ -211,6 +220,7 @@ CONDITIONS: Mapping[str, Predicate] = {
     "issued-before": lambda case: case.issued_before,
     "account-moved": lambda case: case.account_moved,
     "account-lost": _account_lost,
+    "account-under-way": _account_under_way,
     "mail-taken-since": lambda case: case.taken_since is not None,
     "newer-application": lambda case: case.reading.newer is not None,
     "newer-rejected": lambda case: case.reading.newer_rejected,
@@ -248,6 +258,7 @@ _SAYS: Mapping[Standing, str] = {
 
 IMPLIED: Mapping[str, frozenset[str]] = {
     "account-moved": frozenset({"address-changed-sent"}),
+    "account-under-way": frozenset({"applied"}),
     "mail-taken-since": frozenset({"guide-undelivered"}),
 } | {
     f"standing-{standing}": frozenset({"applied", _SAYS[standing]} if standing in _SAYS else {"applied"})

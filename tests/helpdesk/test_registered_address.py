@@ -216,3 +216,32 @@ def test_a_link_that_does_not_open_leads_to_a_reset_once_it_has_expired(world):
         application = guided(world, expires_at=world.moment(world.day(day)))
         procedure = told(world, "url-unreachable", application, suppressed=(entry(),))
         assert speaks_of_address(procedure) is spoken_of
+
+
+UNDER_WAY = "12月31日（木）に新しい申請を受け付けていますので、もう一度申請せず、その結果をお待ちください。"
+
+
+@pytest.mark.parametrize("reason", ["userunknown", "mailboxfull"])
+@pytest.mark.parametrize("by_hand", [False, True])
+@pytest.mark.parametrize("symptom", ["unknown-password", "unknown-login-id", "lost-guide", "reset-mail-not-arrived"])
+def test_who_has_applied_anew_after_a_guide_that_came_back_waits_for_the_result(world, symptom, by_hand, reason):
+    bounced = guided(world, pre_check=Status.SENT, guide=Status.UNDELIVERED, reason=reason)
+    facts = {"suppressed": (entry(by_hand=by_hand),)}
+    probe = later(world, Kind.PRE_CHECK, Status.SCHEDULED, 30, email=NEW)
+    for mails in ((), (probe,)):
+        newer = world.application(*mails, id="A-2", received_on=world.day(30))
+        procedure = told(world, symptom, bounced, newer, **facts)
+        assert procedure.steps[0].endswith(UNDER_WAY)
+        assert not any("登録のメールアドレス（" in step for step in procedure.steps[1:])
+        assert "もう一度新しいメールアドレスでの" not in "".join(procedure.steps)
+    rejected = world.application(
+        world.message(Kind.REJECTION, Status.SENT), id="A-3", received_on=world.day(35), account=Account.PERMITTED
+    )
+    first = told(world, symptom, bounced, world.application(id="A-2", received_on=world.day(30)), rejected, **facts)
+    assert "都道府県の窓口へお問い合わせください" in first.steps[0]
+
+
+def test_an_application_in_review_leaves_an_account_that_can_be_opened_its_change_of_address(world):
+    newer = world.application(id="A-2", received_on=world.day(30))
+    doubtful = guided(world, pre_check=Status.SENT, guide=Status.IN_DOUBT)
+    assert ASK in told(world, "unknown-password", doubtful, newer, suppressed=(entry(),)).steps[0]
