@@ -14,10 +14,17 @@ from helpdesk.case import Case, open_case
 from helpdesk.copies import SENT_AGAIN, UNSENT
 from helpdesk.decisions import choose
 from helpdesk.desks import desk_for
-from helpdesk.facts import MessageFacts
+from helpdesk.facts import ApplicationFacts, MessageFacts, ReportingFacts
 from helpdesk.registered import registered_mail, registered_suppression
-from helpdesk.reports import last_reminders, report_behind, reports_told, running_periods
-from helpdesk.standing import Standing
+from helpdesk.reports import (
+    ended_periods,
+    last_reminders,
+    left_on_paper,
+    report_behind,
+    reports_told,
+    running_periods,
+)
+from helpdesk.standing import Standing, standing_of
 from helpdesk.vocabulary import Desk, ProcedureId, ReportStatus, Symptom
 
 Predicate: TypeAlias = Callable[[Case], bool]
@@ -31,6 +38,15 @@ _WITHOUT_ACCOUNT_MAIL = (
     Standing.PRE_CHECK_UNDELIVERED,
     Standing.SPENT,
     Standing.WITHDRAWN,
+)
+_WITH_ACCOUNT = (
+    Standing.ACCOUNT_KNOWN,
+    Standing.NO_MAIL,
+    Standing.GUIDE_SENT,
+    Standing.GUIDE_IN_DOUBT,
+    Standing.CONFIRM_WAITING,
+    Standing.CONFIRM_SENT,
+    Standing.CONFIRM_FAILED,
 )
 _ASKED_FOR_INSURANCE_NUMBER = (InstitutionType.HOSPITAL, InstitutionType.CLINIC)  # rule 148
 
@@ -155,6 +171,24 @@ def _account_lost(case: Case) -> bool:
     return choose(asked, open_case(case.facts, case.prefecture, case.today, asked)) is ProcedureId.REAPPLY
 
 
+def _account_on_record(case: Case) -> bool:
+    """Whether a new application would bring no account, as there is one; of one that is lost, it would (rule 14)."""
+    if any(_tells_of_account(application) for application in case.facts.applications):
+        return True
+    mailed = any(mail.kind in (Kind.PASSWORD_RESET, Kind.ADDRESS_CHANGED) for mail in case.facts.all_messages)
+    used = mailed or case.taken_since is not None or any(map(_made_online, case.facts.reporting))
+    return used and not _account_lost(case)
+
+
+def _made_online(report: ReportingFacts) -> bool:
+    return not report.on_paper and report.status in (ReportStatus.IN_PROGRESS, ReportStatus.REPORTED)
+
+
+def _tells_of_account(application: ApplicationFacts) -> bool:
+    had = application.account in (Account.UNPERMITTED, Account.PERMITTED)
+    return had or standing_of(application) in _WITH_ACCOUNT
+
+
 def _account_under_way(case: Case) -> bool:
     """The account's own address takes no mail, and the application that helps against it is not decided yet."""
     if case.standing not in (Standing.IN_REVIEW, Standing.WAITING) or case.reading.account_exists_since:
@@ -203,6 +237,8 @@ CONDITIONS: Mapping[str, Predicate] = {
     **{f"report-{status}": _report_status(status) for status in ReportStatus},
     "report-known": lambda case: bool(reports_told(case)),
     "report-in-period": lambda case: bool(running_periods(case)),
+    "report-after-period": lambda case: bool(ended_periods(case)),
+    "left-on-paper": left_on_paper,
     "reminded": lambda case: bool(last_reminders(case)),
     **{f"desk-{desk}": _desk(desk) for desk in Desk},
     **{f"login-id-at-{desk}": _login_id_desk(desk) for desk in Desk},
@@ -216,10 +252,12 @@ CONDITIONS: Mapping[str, Predicate] = {
     "had-account": _had_account,
     "before-trouble-day": lambda case: case.application is not None and not case.long_overdue,
     "from-trouble-day": lambda case: case.long_overdue,
+    "planned-late": lambda case: case.planned_late,
     "past-usual-time": lambda case: case.issued_until is not None and case.issued_until < case.today,
     "issued-before": lambda case: case.issued_before,
     "account-moved": lambda case: case.account_moved,
     "account-lost": _account_lost,
+    "account-on-record": _account_on_record,
     "account-under-way": _account_under_way,
     "mail-taken-since": lambda case: case.taken_since is not None,
     "newer-application": lambda case: case.reading.newer is not None,
@@ -263,7 +301,6 @@ IMPLIED: Mapping[str, frozenset[str]] = {
 } | {
     f"standing-{standing}": frozenset({"applied", _SAYS[standing]} if standing in _SAYS else {"applied"})
     for standing in Standing
-    "planned-late": lambda case: case.planned_late,
     if standing is not Standing.NOTHING_KNOWN
 }
 """What holds besides, where a condition holds."""

@@ -8,6 +8,7 @@ from typing import assert_never
 from core.kinds import Kind
 from helpdesk.case import NOBODY_READS_THE_MAIL, Case
 from helpdesk.desks import desk_for
+from helpdesk.reports import left_on_paper
 from helpdesk.standing import Standing
 from helpdesk.vocabulary import Desk, ProcedureId, Symptom
 
@@ -135,8 +136,8 @@ def _by_paper(case: Case) -> ProcedureId:
 
 
 def _by_channel(case: Case) -> ProcedureId:
-    """Rules 7, 117-120: who reports on paper has no button to press."""
-    return ProcedureId.REPORT_ON_PAPER if case.facts.on_paper else ProcedureId.PRESS_REPORT_BUTTON
+    """Rules 7, 117-120: a report that is made on paper has no button to press."""
+    return _by_paper(case) if left_on_paper(case) else ProcedureId.PRESS_REPORT_BUTTON
 
 
 _JUDGED: Mapping[Symptom, Callable[[Case], ProcedureId]] = {

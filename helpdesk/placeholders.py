@@ -17,7 +17,7 @@ from helpdesk.dates import day_text, span_text, weeks_text
 from helpdesk.desks import contact_of, contact_text, desk_for
 from helpdesk.facts import MessageFacts
 from helpdesk.registered import registered_mail
-from helpdesk.reports import ends_text, reminders_text, report_behind, states_text
+from helpdesk.reports import ended_text, ends_text, reminders_text, report_behind, states_text
 from helpdesk.vocabulary import Desk, Symptom
 
 Fill: TypeAlias = Callable[[Case], str | None]
@@ -205,6 +205,7 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
     "report_as_of_on": Placeholder(_day(_report_as_of), _REPORTING),
     "report_states": Placeholder(states_text, _REPORTING | {"report-known"}),
     "report_end_on": Placeholder(ends_text, frozenset({"report-in-period"})),
+    "report_ended_on": Placeholder(ended_text, frozenset({"report-after-period"})),
     "reminders_sent": Placeholder(reminders_text, frozenset({"reminded"})),
     "taken_mail": _taken_since(lambda m, _: m.kind.label),
     "taken_email": _taken_since(lambda m, _: m.email_masked),

@@ -44,15 +44,24 @@ def report_behind(case: Case) -> ReportingFacts | None:
     return min(reports_told(case), key=lambda report: _FURTHEST_FROM_DONE_FIRST.index(report.status), default=None)
 
 
+def left_on_paper(case: Case) -> bool:
+    """Whether what is left to do of these reports is done on paper, all of them where nothing is left (rule 7)."""
+    return {report.on_paper for report in _open_first(case)} == {True}
+
+
 def running_periods(case: Case) -> Sequence[tuple[ReportKey | None, ReportPeriod]]:
     """The reporting periods of these reports that run today; where there is no report, the usual one if it runs."""
-    told = [(report.key, report.period) for report in reports_told(case)]
-    periods: Iterable[tuple[ReportKey | None, ReportPeriod | None]] = told or [(None, case.prefecture.period)]
-    return [(key, period) for key, period in periods if period is not None and _runs(period, case.today)]
+    return [(key, period) for key, period in _periods(case, reports_told(case)) if _runs(period, case.today)]
+
+
+def ended_periods(case: Case) -> Sequence[tuple[ReportKey | None, ReportPeriod]]:
+    """The known reporting periods of what is left to do, if all of them are over; empty where one is not."""
+    periods = _periods(case, _open_first(case))
+    return periods if all(period.end < case.today for _, period in periods) else []
 
 
 def states_text(case: Case) -> str | None:
-    """医療機能情報提供制度は1月8日（金）時点で「報告済」, and so on for each report."""
+    """医療機能情報提供制度は1月8日（金）時点で「報告済」, and so on for each report; one on paper is marked."""
     return "、".join(_state_text(report, case.today) for report in reports_told(case)) or None
 
 
@@ -63,7 +72,28 @@ def reminders_text(case: Case) -> str | None:
 
 def ends_text(case: Case) -> str | None:
     """令和9年3月31日（水）, with the scheme before it where schemes end on different days."""
-    periods = running_periods(case)
+    return _ends(running_periods(case))
+
+
+def ended_text(case: Case) -> str | None:
+    """The same of periods that are over."""
+    return _ends(ended_periods(case))
+
+
+def _open_first(case: Case) -> Sequence[ReportingFacts]:
+    """What is not 報告済 of these reports; all of them where nothing is left."""
+    told = reports_told(case)
+    return [report for report in told if report.status is not ReportStatus.REPORTED] or told
+
+
+def _periods(case: Case, reports: Sequence[ReportingFacts]) -> Sequence[tuple[ReportKey | None, ReportPeriod]]:
+    """The known periods of reports; without a report, the usual one."""
+    told = [(report.key, report.period) for report in reports]
+    periods: Iterable[tuple[ReportKey | None, ReportPeriod | None]] = told or [(None, case.prefecture.period)]
+    return [(key, period) for key, period in periods if period is not None]
+
+
+def _ends(periods: Sequence[tuple[ReportKey | None, ReportPeriod]]) -> str | None:
     if len({period.end for _, period in periods}) > 1:
         return "、".join(f"{key.scheme.label}は{date_text(period.end)}" for key, period in periods if key is not None)
     return next((date_text(period.end) for _, period in periods), None)
@@ -82,7 +112,8 @@ def _runs(period: ReportPeriod, today: date) -> bool:
 def _state_text(report: ReportingFacts, today: date) -> str:
     label = (report.status or ReportStatus.NOT_STARTED).label
     as_of = "" if report.as_of is None else f"{day_text(tokyo_date(report.as_of), today)}時点で"
-    return f"{report.key.scheme.label}は{as_of}「{label}」"
+    how = "（紙での報告）" if report.on_paper else ""
+    return f"{report.key.scheme.label}{how}は{as_of}「{label}」"
 
 
 def _reminder_text(mail: MessageFacts, today: date) -> str:

@@ -38,9 +38,15 @@ NOTES = st.sampled_from([None, Note.NO_MAIL_PERMITTED, Note.NO_MAIL_PREFECTURE_T
 
 REPORT_KEYS = st.builds(ReportKey, st.sampled_from(Scheme), st.sampled_from([2025, 2026]))
 PERIODS = st.none() | DAYS.map(lambda start: ReportPeriod(start, start + timedelta(days=85)))
-REPORTS = st.builds(ReportingFacts, REPORT_KEYS, st.sampled_from(ReportStatus), MOMENTS, st.booleans(), PERIODS) | (
-    st.builds(ReportingFacts, REPORT_KEYS, period=PERIODS, current=st.booleans())
-)
+REPORTS = st.builds(
+    ReportingFacts,
+    REPORT_KEYS,
+    st.sampled_from(ReportStatus),
+    MOMENTS,
+    st.booleans(),
+    PERIODS,
+    on_paper=st.booleans(),
+) | (st.builds(ReportingFacts, REPORT_KEYS, period=PERIODS, current=st.booleans(), on_paper=st.booleans()))
 
 MESSAGES = st.builds(
     MessageFacts,
