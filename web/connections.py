@@ -6,6 +6,9 @@ uvicorn by itself waits for ever for a request, for its body, and for an answer 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import sys
 from enum import Enum, auto
 from typing import Any, cast
 
@@ -22,9 +25,15 @@ from web.problems import RETRY_AFTER, problem_response
 log = structlog.get_logger("web")
 
 _PATIENCE_SECONDS = 30.0
-"""How long a request may take to come up to its body, a body to bring the next octets, an answer to be taken on."""
+"""How long a request may take to come up to its body, a body to bring the next octets, an answer to be read on."""
 _FLOOR_OCTETS = 15_000
-"""What a body brings within that time at least, as long as it is not whole: 500 octets a second."""
+"""What a body brings, and a client reads of an answer, within that time at least: 500 octets a second."""
+
+_IN_HAND_OCTETS = 131_072
+"""Of what a client's system has taken the client may have to read as much before there is room for more (Linux)."""
+
+_ACKNOWLEDGED = struct.Struct("=120xQ")
+"""`tcpi_bytes_acked` in the `struct tcp_info` of Linux (include/uapi/linux/tcp.h), since 4.2."""
 
 
 class Stage(Enum):
@@ -84,7 +93,8 @@ class Connection(H11Protocol):
         self.is_cut_off = False
         self.free_since = self._since = self.loop.time()
         self._stage_seen, self._cycle_seen = Stage.HEAD, self.cycle
-        self._received = self._received_before = self._untaken_before = 0
+        self._received = self._received_before = self._taken_before = 0
+        self._reads_until = self._since
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -135,13 +145,12 @@ class Connection(H11Protocol):
         """Whether its client has kept it waiting for too long; tells right where it is asked about every second."""
         stage = self.stage()
         moved_on = stage is not self._stage_seen or self.cycle is not self._cycle_seen
-        if moved_on or self._gets_on(stage):
+        if moved_on or self._gets_on(stage, now):
             self._stage_seen, self._cycle_seen = stage, self.cycle
             self._since, self._received_before = now, self._received
-        self._untaken_before = self.transport.get_write_buffer_size()
         return now - self._since > _PATIENCE_SECONDS
 
-    def _gets_on(self, stage: Stage) -> bool:
+    def _gets_on(self, stage: Stage, now: float) -> bool:
         match stage:
             case Stage.IDLE | Stage.OURS:
                 return True
@@ -150,7 +159,38 @@ class Connection(H11Protocol):
             case Stage.BODY:
                 return self._received - self._received_before >= _FLOOR_OCTETS
             case Stage.TAKING:
-                return self.transport.get_write_buffer_size() < self._untaken_before
+                return self._reads(now)
+
+    def _reads(self, now: float) -> bool:
+        """Whether the client may still be reading what its system has taken.
+
+        What our system has taken says little: it wants the next only when a third of its own buffer is free, and that
+        may hold 4 MiB. So does silence of the client's, which makes room by some 64 KiB.
+        """
+        before, self._taken_before = self._taken_before, self._taken()
+        until = max(now, self._reads_until) + _reading_seconds(max(0, self._taken_before - before))
+        self._reads_until = min(until, now + _reading_seconds(_IN_HAND_OCTETS))
+        return self._reads_until > now
+
+    def _taken(self) -> int:
+        """Grows with what the client's system has acknowledged; where ours does not tell, with what ours has taken."""
+        return _acknowledged(self.transport.get_extra_info("socket")) or -self.transport.get_write_buffer_size()
+
+
+def _reading_seconds(octets: int) -> float:
+    return octets * _PATIENCE_SECONDS / _FLOOR_OCTETS
+
+
+def _acknowledged(connection: socket.socket) -> int:
+    """Octets that the other end's system has taken in all; 0 where ours does not tell."""
+    if sys.platform != "linux":
+        return 0
+    try:
+        told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.size)
+    except OSError:  # it has just ended
+        return 0
+    octets: int = _ACKNOWLEDGED.unpack(told)[0] if len(told) == _ACKNOWLEDGED.size else 0
+    return octets
 
 
 def _refusal() -> bytes:

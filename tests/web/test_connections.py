@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
@@ -148,13 +149,32 @@ async def test_who_does_not_get_on_is_cut_off(hasty: None, said: bytes, piece: b
     assert (entry["event"], entry["stage"]) == ("cut off HTTP connections that did not get on", stage)
 
 
-async def test_who_does_not_take_the_answer_is_cut_off(hasty: None) -> None:
+async def test_who_does_not_take_the_answer_is_cut_off(hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.connections._IN_HAND_OCTETS", 15_000)
     async with hosting() as host:
         line = await host.line(b"GET /much HTTP/1.1\r\nHost: todoke\r\n\r\n")
         line.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.sleep(5 * _PATIENCE)
         line.writer.transport.resume_reading()  # type: ignore[attr-defined]
         assert len(await line.ended()) < _MUCH
+
+
+@pytest.mark.parametrize(
+    "octets", [40_000, 3_000], ids=["system-takes-nothing-meanwhile", "nothing-acknowledged-meanwhile"]
+)
+async def test_who_takes_the_answer_steadily_is_not_cut_off(hasty: None, octets: int) -> None:
+    """For longer than the server's patience; the slower one takes little more than a body has to bring."""
+    with capture_logs() as logs:
+        async with hosting() as host:
+            with socket.create_connection(("127.0.0.1", host.server.port)) as connection:
+                connection.setblocking(False)
+                loop = asyncio.get_running_loop()
+                await loop.sock_sendall(connection, b"GET /much HTTP/1.1\r\nHost: todoke\r\n\r\n")
+                until = loop.time() + 15 * _PATIENCE
+                while loop.time() < until:
+                    assert await loop.sock_recv(connection, octets)
+                    await asyncio.sleep(_PATIENCE / 10)
+    assert logs == []
 
 
 async def test_a_body_that_gets_on_may_take_its_time(hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
