@@ -1,8 +1,12 @@
-"""An answer that does not begin in time is 503: what is asked for hangs, as it does with its database."""
+"""An answer that does not begin in time is 503: what is asked for hangs, as it does with its database.
+
+Whether the client brings its body in time is watched elsewhere (web/connections.py).
+"""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import structlog
 from starlette.datastructures import Headers
@@ -15,7 +19,7 @@ from web.problems import unavailable_answer
 log = structlog.get_logger("web")
 
 _BEGIN_SECONDS = 30.0
-"""Longer than a posted job is waited for (scheduler/intake.py), which says so itself."""
+"""From when the body is whole. Longer than a posted job is waited for (scheduler/intake.py), which says so itself."""
 
 _SMALL_OCTETS = 65536
 
@@ -29,7 +33,7 @@ class Patience:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         if scope["type"] == "http" and _is_small(scope):
-            await _Waiting(send).run(self._app, scope, receive)
+            await _Waiting(receive, send).run(self._app, scope)
         else:
             await self._app(scope, receive, send)
 
@@ -40,30 +44,52 @@ def _is_small(scope: Scope) -> bool:
 
 
 class _Waiting:
-    """One request, until its answer begins."""
+    """One request, until its answer begins. The time in which its body is waited for is the client's, not ours."""
 
-    def __init__(self, send: Send) -> None:
-        self._send_on = send
-        self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._given_up = False
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive_on, self._send_on = receive, send
+        self._loop = asyncio.get_running_loop()
+        self._begins: asyncio.Future[bool] = self._loop.create_future()
+        self._is_whole = False
+        self._limit = self._count()
 
-    async def run(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
-        answering = asyncio.ensure_future(app(scope, receive, self._send))
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        answering = asyncio.ensure_future(app(scope, self._receive, self._send))
+        either: set[asyncio.Future[Any]] = {answering, self._begins}
         try:
-            await asyncio.wait({answering, self._begun}, timeout=_BEGIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            self._given_up = not answering.done() and not self._begun.done()
-            if not self._given_up:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not self._is_given_up():
                 await answering
         finally:
-            if not answering.done():
+            self._limit.cancel()
+            if self._is_given_up() or not answering.done():
                 leave(answering)
-        if self._given_up:
+        if self._is_given_up():
             log.error("gave up an answer that did not begin")
-            await unavailable_answer(Request(scope))(scope, receive, self._send_on)
+            await unavailable_answer(Request(scope))(scope, self._receive_on, self._send_on)
+
+    def _count(self) -> asyncio.TimerHandle:
+        return self._loop.call_later(_BEGIN_SECONDS, self._begin, False)
+
+    def _begin(self, in_time: bool) -> None:
+        if not self._begins.done():
+            self._begins.set_result(in_time)
+
+    def _is_given_up(self) -> bool:
+        return self._begins.done() and not self._begins.result()
+
+    async def _receive(self) -> Message:
+        if self._is_whole:
+            return await self._receive_on()
+        self._limit.cancel()
+        try:
+            message = await self._receive_on()
+        finally:
+            self._limit = self._count()
+        self._is_whole = not message.get("more_body", False)
+        return message
 
     async def _send(self, message: Message) -> None:
-        if self._given_up:  # what was left behind may still have something to say
-            return
-        if not self._begun.done():
-            self._begun.set_result(None)
-        await self._send_on(message)
+        self._begin(True)
+        if not self._is_given_up():  # what was left behind may still have something to say
+            await self._send_on(message)

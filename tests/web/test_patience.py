@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
 import orjson
 import pytest
 from sqlalchemy import select
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from config.settings import Settings
 from core.clock import SystemClock
 from store.tables import jobs
 from todoke.wiring import Wiring
+from web.patience import Patience
+from web.server import HttpServer
 
 _TOKEN = "local-token"
+_SLOW_SECONDS = 0.3
 _JOB = {
     "job_id": "code-1",
     "kind": "code",
@@ -117,3 +125,50 @@ async def test_whoever_sends_much_has_his_time(monkeypatch: pytest.MonkeyPatch, 
         padded = orjson.dumps(_JOB) + b" " * 70_000
         answer = await client.post("/v1/jobs", content=padded, headers={"Content-Type": "application/json"})
         assert answer.status_code in {200, 202}
+
+
+@asynccontextmanager
+async def served(hangs: bool) -> AsyncIterator[int]:
+    """The port of an application that reads a body before it answers, or hangs."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        octets = len(await Request(scope, receive).body())
+        if hangs:
+            await asyncio.Event().wait()
+        await PlainTextResponse(f"{octets} octets")(scope, receive, send)
+
+    server, stop = HttpServer(Patience(app), "127.0.0.1", 0), asyncio.Event()
+    running = asyncio.create_task(server.run(stop))
+    yield server.port
+    stop.set()
+    await running
+
+
+async def posted_slowly(port: int) -> bytes:
+    """The answer to a small body whose octets come over three times the patience."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: todoke\r\nConnection: close\r\nContent-Length: 30\r\n\r\n")
+    for _ in range(30):
+        await asyncio.sleep(_SLOW_SECONDS / 10)
+        writer.write(b" ")
+    async with asyncio.timeout(20):
+        answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+async def test_a_small_body_on_a_slow_line_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.patience._BEGIN_SECONDS", _SLOW_SECONDS)
+    with capture_logs() as logs:
+        async with served(hangs=False) as port:
+            assert (await posted_slowly(port)).endswith(b"30 octets")
+    assert logs == []
+
+
+async def test_what_hangs_once_a_slow_body_is_whole_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.patience._BEGIN_SECONDS", _SLOW_SECONDS)
+    with capture_logs() as logs:
+        async with served(hangs=True) as port:
+            assert (await posted_slowly(port)).startswith(b"HTTP/1.1 503 ")
+    assert [entry["event"] for entry in logs] == ["gave up an answer that did not begin"]
