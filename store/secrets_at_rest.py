@@ -1,4 +1,4 @@
-"""Which keys the secrets on record need, and the reports that wait."""
+"""Which keys the secrets on record need, and the mails that failure reports came in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from store.tables import messages, reports
 
 _MOST = 2000
 _MOST_REPORTS = 50
+"""Of each state; the oldest ones need the oldest keys. Each may be of some MiB."""
 
 
 async def keys_needed(conn: AsyncConnection, cipher: Cipher, most: int = _MOST) -> Counter[int | None]:
@@ -20,8 +21,10 @@ async def keys_needed(conn: AsyncConnection, cipher: Cipher, most: int = _MOST) 
     return Counter(cipher.key_of(secret) for secret in (await conn.execute(oldest.limit(most))).scalars())
 
 
-async def unreadable_reports(conn: AsyncConnection, cipher: Cipher, most: int = _MOST_REPORTS) -> int:
-    """How many of the oldest reports that nothing was decided about no key reads."""
-    waiting = reports.c.state == "new", reports.c.octets.is_not(None)
-    oldest = select(reports.c.raw).where(*waiting).order_by(reports.c.received_at).limit(most)
-    return sum(cipher.key_of(raw) is None for raw in (await conn.execute(oldest)).scalars())
+async def keys_of_reports(
+    conn: AsyncConnection, cipher: Cipher, state: str, most: int = _MOST_REPORTS
+) -> Counter[int | None]:
+    """The same of the oldest mails that failure reports in a state came in: what waits is `new`."""
+    kept = reports.c.state == state, reports.c.octets.is_not(None), reports.c.raw.is_not(None)
+    oldest = select(reports.c.raw).where(*kept).order_by(reports.c.received_at).limit(most)
+    return Counter(cipher.key_of(raw) for raw in (await conn.execute(oldest)).scalars())

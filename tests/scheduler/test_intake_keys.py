@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
+from bounce_handler.applying import ReportApplier
 from config.secret_keys import generate_key
 from config.settings import Settings
 from core.clock import Anchor, SimulatedClock
+from core.reports import Arrival
 from store.tables import jobs
-from todoke.cli.doctor import Failed, _secrets
+from todoke.cli.doctor import Failed, Warned, _secrets
 from todoke.wiring import Wiring
 
 OLD, NEW = generate_key(), generate_key()
@@ -79,6 +81,44 @@ async def test_doctor_says_which_keys_are_needed(under: Callable[..., Wiring]) -
     assert (await _secrets(under(OLD, NEW))).startswith("the newest key reads them all; the older ones are for")
     with pytest.raises(Failed, match=r"no key reads the link or code of 1 mail\(s\)"):
         await _secrets(under(NEW))
+
+
+async def reported(wiring: Wiring, number: int = 1) -> None:
+    """So many failure reports came in."""
+    raws = [f"Subject: {one}\r\n\r\nno".encode() for one in range(number)]
+    await wiring.reports.keep([Arrival("192.0.2.1", "digest", None, raw) for raw in raws])
+
+
+async def applied(wiring: Wiring) -> None:
+    """Nothing waits any more: what belongs to no message is unmatched."""
+    while await ReportApplier(wiring.reports, wiring.clock).apply_waiting():
+        pass
+
+
+async def test_doctor_says_which_keys_failure_reports_need(under: Callable[..., Wiring]) -> None:
+    await reported(under(OLD), number=2)
+    assert await _secrets(under(NEW, OLD)) == (
+        "2 failure report(s) that wait to be applied need an older key: keep it in TODOKE_SECRET_KEYS"
+    )
+    with pytest.raises(Failed, match=r"no key reads 2 failure report\(s\) that wait to be applied; put back the key"):
+        await _secrets(under(NEW))
+    await applied(under(OLD))
+    await answered(under(OLD), JOB)
+    assert await _secrets(under(NEW, OLD)) == (
+        "1 mail(s) that have not left, 2 unmatched failure report(s) need an older key: keep it in TODOKE_SECRET_KEYS"
+    )
+    assert await _secrets(under(OLD)) == "the newest key reads them all"
+
+
+async def test_doctor_warns_of_unmatched_reports_that_no_key_reads(under: Callable[..., Wiring]) -> None:
+    await reported(under(OLD))
+    await applied(under(OLD))
+    with pytest.raises(Warned, match=r"no key reads 1 unmatched failure report\(s\); put back the key .* newest$"):
+        await _secrets(under(NEW))
+    older = generate_key()
+    await answered(under(older), JOB)
+    with pytest.raises(Warned, match=r"unmatched .* 1 mail\(s\) that have not left need an older key: keep it in"):
+        await _secrets(under(NEW, older))
 
 
 async def test_doctor_looks_for_no_secrets_where_there_are_no_tables(tmp_path: Path) -> None:

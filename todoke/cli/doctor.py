@@ -18,6 +18,8 @@ from todoke.cli.running import refused, run
 from todoke.wiring import Wiring
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from scheduler.calendar import BusinessCalendar
     from store.engine import Database
 
@@ -25,6 +27,8 @@ Check = Callable[[Wiring], Awaitable[str]]
 
 _DAYS_AHEAD = 366
 _OLDER_KEYS = "; the older ones are for failure reports on mails, and repeated jobs, of their time"
+_WAITING = "failure report(s) that wait to be applied"
+_UNMATCHED = "unmatched failure report(s)"
 
 
 class Failed(TodokeError):
@@ -138,7 +142,7 @@ async def _refuse_read_only(db: Database) -> None:
 
 async def _secrets(wiring: Wiring) -> str:
     from store import schema
-    from store.secrets_at_rest import keys_needed, unreadable_reports
+    from store.secrets_at_rest import keys_needed, keys_of_reports
 
     found = await schema.state(wiring.db)
     if found.current is None:
@@ -146,22 +150,34 @@ async def _secrets(wiring: Wiring) -> str:
     if not found.up_to_date:
         raise Failed("not looked at: the schema is not the one that this version needs")
     async with wiring.db.read() as conn:
-        needed = await keys_needed(conn, wiring.cipher)
-        reports = await unreadable_reports(conn, wiring.cipher)
-    if needed[None]:
+        mails = await keys_needed(conn, wiring.cipher)
+        waiting = await keys_of_reports(conn, wiring.cipher, "new")
+        unmatched = await keys_of_reports(conn, wiring.cipher, "unmatched")
+    if mails[None]:
         raise Failed(
-            f"TODOKE_SECRET_KEYS: no key reads the link or code of {needed[None]} mail(s) that have not left; "
+            f"TODOKE_SECRET_KEYS: no key reads the link or code of {mails[None]} mail(s) that have not left; "
             "put back the key under which they were published, behind the newest"
         )
-    if reports:
-        raise Failed(
-            f"TODOKE_SECRET_KEYS: no key reads {reports} failure report(s) that wait to be applied; "
-            "put back the key that was the newest when they came, behind the newest"
-        )
-    older = needed.total() - needed[0]
-    if older:
-        return f"{older} mail(s) that have not left need an older key: keep it in TODOKE_SECRET_KEYS"
-    return "the newest key reads them all" + (_OLDER_KEYS if len(wiring.keys) > 1 else "")
+    if waiting[None]:
+        raise Failed(_unread(waiting, _WAITING))
+    told = [_older(mails, "mail(s) that have not left"), _older(waiting, _WAITING), _older(unmatched, _UNMATCHED)]
+    older = f"{', '.join(filter(None, told))} need an older key: keep it in TODOKE_SECRET_KEYS" if any(told) else ""
+    if unmatched[None]:
+        raise Warned("; ".join(filter(None, [_unread(unmatched, _UNMATCHED), older])))
+    return older or "the newest key reads them all" + (_OLDER_KEYS if len(wiring.keys) > 1 else "")
+
+
+def _unread(found: Counter[int | None], what: str) -> str:
+    return (
+        f"TODOKE_SECRET_KEYS: no key reads {found[None]} {what}; "
+        "put back the key that was the newest when they came, behind the newest"
+    )
+
+
+def _older(found: Counter[int | None], what: str) -> str:
+    """So many need an older key; empty where none does."""
+    number = found.total() - found[0] - found[None]
+    return f"{number} {what}" if number else ""
 
 
 async def _relay(wiring: Wiring) -> str:
