@@ -61,9 +61,9 @@ def client_of(wiring: Wiring) -> httpx2.AsyncClient:
 async def test_a_job_can_be_posted_again_after_the_database_hung(
     body: Any, wiring: Wiring, hanging_way: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scheduler.intake._BATCH_SECONDS", 0.5)
     async with client_of(wiring) as client:
         assert (await client.post("/v1/jobs", json=[])).status_code == 207
+        monkeypatch.setattr("scheduler.intake._BATCH_SECONDS", 0.5)
         hanging_way.freeze()
         asked = [client.post("/v1/jobs", json=body) for _ in range(20)]  # more than the pool has connections
         assert all(map(is_unavailable, await asyncio.gather(*asked)))
@@ -82,9 +82,9 @@ async def test_connections_that_never_answer_are_given_up(
     wiring: Wiring, hanging_way: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that vanished leaves connections that hang for ever, beside new ones that work."""
-    monkeypatch.setattr("scheduler.intake._BATCH_SECONDS", 0.5)
     async with client_of(wiring) as client:
         assert (await client.post("/v1/jobs", json=_JOB)).status_code == 202
+        monkeypatch.setattr("scheduler.intake._BATCH_SECONDS", 0.5)
         hanging_way.freeze()
         assert is_unavailable(await client.post("/v1/jobs", json=_JOB))
         hanging_way.strand()
