@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from web.server import HttpServer
 
-_PATIENCE = 0.3
+_PATIENCE = 0.5
 _MUCH = 50_000_000
 """More octets than the buffers of both ends hold."""
 
