@@ -7,33 +7,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from core.jst import tokyo_date
-from core.kinds import Kind
+from core.kinds import BY_TABLE, Kind
 from core.statuses import Status
 from helpdesk.copies import Told, told
 from helpdesk.facts import ApplicationFacts, InstitutionFacts, MessageFacts, PrefectureFacts, WrongPrefecture
-from helpdesk.standing import Reading, Standing, read
+from helpdesk.standing import BRINGS_ACCOUNT, OF_THE_ACCOUNT, UNDER_WAY, Reading, Standing, read
 from helpdesk.vocabulary import Desk, Symptom
+
+_GUIDE_CAME_BACK = frozenset({Standing.GUIDE_UNDELIVERED, Standing.GUIDE_MAILBOX_FULL})
 
 NOBODY_READS_THE_MAIL = frozenset({Symptom.PERSON_LEFT, Symptom.CANNOT_VIEW})
 """Asked of an account that was to be issued: an application that is still in review has no say (rules 79-81)."""
-
-
-GUIDE_CAME_BACK = frozenset({Standing.GUIDE_UNDELIVERED, Standing.GUIDE_MAILBOX_FULL})
-
-_UNDER_WAY = frozenset({Standing.IN_REVIEW, Standing.WAITING})
-_BRINGS_ACCOUNT = frozenset(
-    {
-        Standing.GUIDE_SENT,
-        Standing.GUIDE_IN_DOUBT,
-        Standing.NO_MAIL,
-        Standing.CONFIRM_WAITING,
-        Standing.CONFIRM_SENT,
-        Standing.CONFIRM_FAILED,
-    },
-)
-_OF_THE_APPLICATION = frozenset({Kind.PRE_CHECK, Kind.GUIDE, Kind.EXISTING_USER_CONFIRM})
-_OF_THE_ACCOUNT = frozenset({Kind.PASSWORD_RESET, Kind.ADDRESS_CHANGED})
-"""Told to the account whatever application it came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +59,7 @@ class Case:
         return None if found is None else found.again
 
     def _told(self, kind: Kind) -> Told | None:
-        if kind in _OF_THE_ACCOUNT:
+        if kind in OF_THE_ACCOUNT:
             return told(self.facts.all_messages, kind)
         own = None if self.application is None else told(self.application.messages, kind)
         return own or told(self.facts.messages, kind)
@@ -89,13 +73,13 @@ class Case:
     def guide_moved(self) -> bool:
         """Whether the guide came back from an address in whose place another was registered after it had left."""
         guide = self.message(Kind.GUIDE)
-        return guide is not None and self.standing in GUIDE_CAME_BACK and self._moved_since([guide])
+        return guide is not None and self.standing in _GUIDE_CAME_BACK and self._moved_since([guide])
 
     @property
     def taken_since(self) -> MessageFacts | None:
         """After the guide had come back: the newest mail to its address, or to the account's, if it was taken."""
         guide = self.message(Kind.GUIDE)
-        if guide is None or self.standing not in GUIDE_CAME_BACK:
+        if guide is None or self.standing not in _GUIDE_CAME_BACK:
             return None
         since = (mail for mail in self.facts.all_messages if _tries_address_again(mail, guide))
         newest = max(since, key=_came_out_at, default=None)
@@ -110,11 +94,11 @@ class Case:
     def _told_of_account(self) -> Iterable[MessageFacts]:
         """An application that brought no account leaves that of an earlier guide, or one of which no mail is known."""
         earlier = self.reading.earlier_guide
-        if self.standing not in _BRINGS_ACCOUNT and earlier is not None:
+        if self.standing not in BRINGS_ACCOUNT and earlier is not None:
             return [earlier]
-        if self.application is None or self.standing in _UNDER_WAY:
+        if self.application is None or self.standing in UNDER_WAY:
             return []
-        return [mail for mail in self.application.messages if mail.kind in _OF_THE_APPLICATION]
+        return [mail for mail in self.application.messages if mail.kind in BY_TABLE]
 
     @property
     def issued_until(self) -> date | None:
@@ -143,7 +127,7 @@ class Case:
     def planned_on(self) -> date | None:
         """The latest day for which a mail of the application is planned; None where none waits for its day."""
         mails = () if self.application is None else self.application.messages
-        due = (mail.due_at for mail in mails if mail.kind in _OF_THE_APPLICATION and mail.waits_for_its_day)
+        due = (mail.due_at for mail in mails if mail.kind in BY_TABLE and mail.waits_for_its_day)
         return max((tokyo_date(moment) for moment in due if moment is not None), default=None)
 
     @property

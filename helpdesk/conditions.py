@@ -24,7 +24,7 @@ from helpdesk.reports import (
     reports_told,
     running_periods,
 )
-from helpdesk.standing import Standing, standing_of
+from helpdesk.standing import BRINGS_ACCOUNT, OF_THE_ACCOUNT, UNDER_WAY, Standing, standing_of
 from helpdesk.vocabulary import Desk, ProcedureId, ReportStatus, Symptom
 
 Predicate: TypeAlias = Callable[[Case], bool]
@@ -39,15 +39,7 @@ _WITHOUT_ACCOUNT_MAIL = (
     Standing.SPENT,
     Standing.WITHDRAWN,
 )
-_WITH_ACCOUNT = (
-    Standing.ACCOUNT_KNOWN,
-    Standing.NO_MAIL,
-    Standing.GUIDE_SENT,
-    Standing.GUIDE_IN_DOUBT,
-    Standing.CONFIRM_WAITING,
-    Standing.CONFIRM_SENT,
-    Standing.CONFIRM_FAILED,
-)
+_WITH_ACCOUNT = BRINGS_ACCOUNT | {Standing.ACCOUNT_KNOWN}
 _ASKED_FOR_INSURANCE_NUMBER = (InstitutionType.HOSPITAL, InstitutionType.CLINIC)  # rule 148
 
 
@@ -175,7 +167,7 @@ def _account_on_record(case: Case) -> bool:
     """Whether a new application would bring no account, as there is one; of one that is lost, it would (rule 14)."""
     if any(_tells_of_account(application) for application in case.facts.applications):
         return True
-    mailed = any(mail.kind in (Kind.PASSWORD_RESET, Kind.ADDRESS_CHANGED) for mail in case.facts.all_messages)
+    mailed = any(mail.kind in OF_THE_ACCOUNT for mail in case.facts.all_messages)
     used = mailed or case.taken_since is not None or any(map(_made_online, case.facts.reporting))
     return used and not _account_lost(case)
 
@@ -191,7 +183,7 @@ def _tells_of_account(application: ApplicationFacts) -> bool:
 
 def _account_under_way(case: Case) -> bool:
     """The account's own address takes no mail, and the application that helps against it is not decided yet."""
-    if case.standing not in (Standing.IN_REVIEW, Standing.WAITING) or case.reading.account_exists_since:
+    if case.standing not in UNDER_WAY or case.reading.account_exists_since:
         return False
     mail = registered_mail(case.facts)
     came_back = mail is not None and mail.kind is Kind.GUIDE and mail.status is Status.UNDELIVERED

@@ -36,16 +36,25 @@ class Standing(StrEnum):
     CONFIRM_FAILED = "confirm-failed"
 
 
-_HAS_ACCOUNT = frozenset(
+BRINGS_ACCOUNT = frozenset(
     {
-        Standing.ACCOUNT_KNOWN,
         Standing.GUIDE_SENT,
+        Standing.GUIDE_IN_DOUBT,
         Standing.NO_MAIL,
         Standing.CONFIRM_WAITING,
         Standing.CONFIRM_SENT,
         Standing.CONFIRM_FAILED,
     },
 )
+"""An application that stands so has an account to it, or may have."""
+
+UNDER_WAY = frozenset({Standing.IN_REVIEW, Standing.WAITING})
+"""It is not known yet what comes of an application that stands so."""
+
+OF_THE_ACCOUNT = frozenset({Kind.PASSWORD_RESET, Kind.ADDRESS_CHANGED})
+"""Mails that are told to an account, whatever application it came from."""
+
+_HAS_ACCOUNT = (BRINGS_ACCOUNT - {Standing.GUIDE_IN_DOUBT}) | {Standing.ACCOUNT_KNOWN}
 _CLOSED = frozenset({Standing.REJECTED, Standing.REJECTED_ACCOUNT_EXISTS, Standing.WITHDRAWN})
 _NOT_CLOSED = frozenset(Standing) - _CLOSED
 
@@ -63,7 +72,6 @@ _YIELDS_TO_PAST_REVIEW: Mapping[Standing, frozenset[Standing]] = {
     Standing.IN_REVIEW: _NOT_CLOSED - {Standing.IN_REVIEW},
 }
 
-_OF_AN_ACCOUNT = frozenset({Kind.PASSWORD_RESET, Kind.ADDRESS_CHANGED})
 _SPENDING_REASONS = frozenset({CancelReason.pre_check(Status.EXPIRED), CancelReason.pre_check(Status.SUPPRESSED)})
 
 
@@ -189,7 +197,7 @@ def _unsent_standing(mails: list[MessageFacts]) -> Standing:
 def _tells_of_account(application: ApplicationFacts) -> bool:
     """Whether all its mails are such as only an account brings: one whose application is on record is in review."""
     kinds = {mail.kind for mail in application.messages}
-    return bool(kinds) and kinds <= _OF_AN_ACCOUNT
+    return bool(kinds) and kinds <= OF_THE_ACCOUNT
 
 
 def _confirm_standing(confirm: MessageFacts) -> Standing:
