@@ -42,6 +42,9 @@ ACCOUNT_ISSUE = "account-issue"
 BY_TABLE = frozenset({Kind.PRE_CHECK, Kind.GUIDE, Kind.EXISTING_USER_CONFIRM})
 """Mails that the rule table decides on (rule 60), also where they are published by themselves: of an approval all."""
 
+DECIDING = BY_TABLE | {Kind.REJECTION}
+"""Mails that tell how an application was decided (rules 60 and 78)."""
+
 SECRET_KINDS = frozenset({Kind.CODE, Kind.GUIDE, Kind.PASSWORD_RESET})
 """Kinds whose data hold a secret: encrypted at rest, erased when the message is final."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from core.ids import IdSource
 from core.jobs import Job, Note
 from core.jst import rfc3339
-from core.kinds import BY_TABLE, URGENT_KINDS, Kind
+from core.kinds import DECIDING, URGENT_KINDS, Kind
 from core.mail import Recipient
 from core.return_path import ReturnPaths
 from core.statuses import Status
@@ -173,7 +173,7 @@ class Planned:
     def _remember(self, kind: Kind, row: dict[str, Any], found: Known) -> None:
         if row["step_key"] is not None:
             found.step_keys.add(row["step_key"])
-        if row["application_id"] is not None and (kind in BY_TABLE or kind is Kind.REJECTION):
+        if row["application_id"] is not None and kind in DECIDING:
             message = KnownMessage(row["id"], kind, Status(row["status"]), row["email_key"], None)
             found.add_message(row["application_id"], message)
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.kinds import BY_TABLE, Kind
+from core.kinds import BY_TABLE, DECIDING, Kind
 from core.statuses import Status
 from store.bulk import among, is_sqlite
 from store.tables import applications, messages
@@ -29,7 +29,7 @@ def contradicts_itself(application_id: ColumnElement[str]) -> ColumnElement[bool
 
 async def opposed(conn: AsyncConnection, application_id: str | None, kind: Kind) -> bool:
     """Whether the application was decided otherwise than a mail of this kind tells."""
-    if application_id is None or kind not in _DECIDING:
+    if application_id is None or kind not in DECIDING:
         return False
     other = BY_TABLE if kind is Kind.REJECTION else [Kind.REJECTION]
     query = select(applications.c.id).where(applications.c.id == application_id, _stands(applications.c.id, other))
@@ -43,15 +43,12 @@ async def refuse_contradictions(
 
     Those that were `issued` have been looked at. SQLite's writers queue up, and have read what they decided by.
     """
-    decided = {row["application_id"] for row in rows if row["kind"] in _DECIDING} - set(issued)
+    decided = {row["application_id"] for row in rows if row["kind"] in DECIDING} - set(issued)
     if not decided or is_sqlite(conn):
         return
     both = among(conn, applications.c.id, decided), contradicts_itself(applications.c.id)
     if (await conn.execute(select(applications.c.id).where(*both).limit(1))).first() is not None:
         raise DecidedError
-
-
-_DECIDING = BY_TABLE | {Kind.REJECTION}
 
 
 def _stands(application_id: ColumnElement[str], kinds: Collection[Kind]) -> ColumnElement[bool]:

@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from core.jobs import Application, Job
-from core.kinds import BY_TABLE, Account, Kind, Route
+from core.kinds import DECIDING, Account, Kind, Route
 from core.mail import Institution
 from core.statuses import Status
 from store import suppressions
@@ -155,7 +155,7 @@ def _on_record(*, on_sqlite: bool) -> CompoundSelect[Any]:
         return among_these(column, name, on_sqlite=on_sqlite)
 
     a, m, s = applications.c, messages.c, suppressed.c
-    deciding = m.kind.in_([*BY_TABLE, Kind.REJECTION])
+    deciding = m.kind.in_(sorted(DECIDING))
     sent_since = became_sent(m.id, m.sent_at)
     arrived = m.status.in_([Status.SENT, Status.IN_DOUBT])  # one in doubt may have
     return union_all(
