@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.jst import rfc3339
@@ -15,7 +15,7 @@ from core.masking import mask_email
 from store.cipher import Cipher
 from store.reading import AnyRow, Page, Place, Sight, in_prefecture, page
 from store.reading_views import shown_text
-from store.report_mails import opened
+from store.report_mails import OCTETS, opened
 from store.tables import audit, reports, suppressions
 
 UNMATCHED_STATES = ("unmatched", "refused")
@@ -111,7 +111,7 @@ async def unmatched_page(conn: AsyncConnection, after: Place | None, limit: int)
         reports.c.type,
         reports.c.message_id,
         reports.c.parsed,
-        func.coalesce(reports.c.octets, func.length(reports.c.raw)).label("size"),
+        OCTETS.label("size"),
     ).where(reports.c.state.in_(UNMATCHED_STATES))
     return await page(conn, query, (reports.c.received_at, reports.c.id), after, limit)
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, update
+from sqlalchemy import and_, bindparam, func, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.reports import KeptReport
@@ -25,6 +25,9 @@ _TRACES = (b"return-path", b"received", b"from", b"date", b"message-id", b"auto-
 
 IN_CLEAR = and_(reports.c.octets.is_(None), reports.c.raw.is_not(None))
 """What an earlier version has left; an index holds these alone."""
+
+OCTETS = func.coalesce(reports.c.octets, func.length(reports.c.raw))
+"""How large a mail was as it was received."""
 
 _THIS = reports.c.id == bindparam("report")
 _REPLACE = update(reports).where(_THIS).values(raw=bindparam("kept"), octets=bindparam("of"))

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, case, func, insert, or_, select, update
+from sqlalchemy import Row, case, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.clock import Clock
@@ -23,7 +23,7 @@ from store.cipher import Cipher, SecretUnreadable
 from store.engine import Database
 from store.fingerprints import fingerprint
 from store.ledger import Ledger
-from store.report_mails import IN_CLEAR, as_today, opened, replace_in_clear, sealed
+from store.report_mails import IN_CLEAR, OCTETS, as_today, opened, replace_in_clear, sealed
 from store.tables import messages, reports
 
 log = structlog.get_logger("bounces")
@@ -118,7 +118,7 @@ class StoredReports:
         """
         now = datetime.now(UTC)
         query = (
-            select(reports.c.id, func.coalesce(reports.c.octets, func.length(reports.c.raw)).label("octets"))
+            select(reports.c.id, OCTETS.label("octets"))
             .where(reports.c.state == "new", or_(reports.c.next_try_at.is_(None), reports.c.next_try_at <= now))
             .order_by(reports.c.received_at, reports.c.id)
             .limit(limit)
@@ -161,7 +161,7 @@ class StoredReports:
 
         Those tied to a message are cut down to their traces, as is done today when they are.
         """
-        query = select(reports.c.id, func.length(reports.c.raw).label("octets")).where(IN_CLEAR).order_by(reports.c.id)
+        query = select(reports.c.id, OCTETS.label("octets")).where(IN_CLEAR).order_by(reports.c.id)
         async with self._db.read() as conn:
             chosen = _within(_MOST_OCTETS, (await conn.execute(query.limit(_SEALED_TOGETHER))).all())
             whole = select(reports.c.id, reports.c.state, reports.c.raw).where(reports.c.id.in_(chosen))
