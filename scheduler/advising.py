@@ -46,6 +46,9 @@ class PrefectureBook(Protocol):
     def facts(self, code: str | None, scheme: Scheme, fiscal_year: int) -> PrefectureFacts:
         """What applies to an institution of this prefecture; the nation's where it is not known."""
 
+    def period(self, code: str, scheme: Scheme, fiscal_year: int) -> ReportPeriod:
+        """The reporting period of this prefecture."""
+
     def season_on(self, day: date, code: str | None, scheme: Scheme) -> int:
         """The fiscal year whose reporting period counts there on a day."""
 
@@ -65,11 +68,15 @@ class ConfiguredPrefectures:
         """By the periods as configured."""
         return self._rules.season_on(day, scheme, code or "")
 
+    def period(self, code: str, scheme: Scheme, fiscal_year: int) -> ReportPeriod:
+        """From the data files."""
+        configured = self._rules.period(scheme, code, fiscal_year)
+        return ReportPeriod(configured.start, configured.end)
+
     def facts(self, code: str | None, scheme: Scheme, fiscal_year: int) -> PrefectureFacts:
         """From the data files. Where the prefecture is not known, neither is its reporting period (rules 66, 70)."""
         if code is not None:
-            configured = self._rules.period(scheme, code, fiscal_year)
-            return self._known(self._prefectures[code], ReportPeriod(configured.start, configured.end), fiscal_year)
+            return self._known(self._prefectures[code], self.period(code, scheme, fiscal_year), fiscal_year)
         secretariat, sender_address = self._prefectures.secretariat, self._sender_address
         next_open = partial(_business_day_from, self._calendar, prefecture=None)
         return PrefectureFacts(None, None, None, secretariat, next_open=next_open, sender_address=sender_address)
@@ -175,7 +182,7 @@ class Advisor:
             yield self._report(key, on_record.get(key), record.institution.prefecture)
 
     def _report(self, key: ReportKey, row: AnyRow | None, prefecture: str) -> ReportingFacts:
-        period = self._prefectures.facts(prefecture, *key).period
+        period = self._prefectures.period(prefecture, *key)
         current = self._prefectures.season_on(self._today(), prefecture, key.scheme) == key.fiscal_year
         if row is None:
             return ReportingFacts(key, period=period, current=current)
