@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("service")
 
+T = TypeVar("T")
+
 STOP_SECONDS = 9.0
 """How long the parts of a service may take to end before they are cancelled."""
 END_SECONDS = 9.5
 """When a process that was asked to end does so, whatever hangs: SIGTERM ends the service within 10 s."""
-REPLAN_PAUSE_SECONDS = 5.0
-"""How long after a failure reminders are brought in line with the season once more."""
-SEALING_PAUSE_SECONDS = 5.0
-"""How long after a failure reports of an earlier version are enciphered further."""
+PAUSE_SECONDS = 5.0
+"""How long after a failure what is to be done once, after the start, is tried again."""
 PATIENCE_SECONDS = 60.0
 """How long a service that starts waits for its PostgreSQL server, which may be starting, too."""
 
@@ -146,17 +146,8 @@ class Service:
     async def _seal_older_reports(self) -> None:
         trouble = Trouble(log, "could not encipher older reports", "enciphers older reports again")
         total = 0
-        while True:
-            try:
-                count = await self.wiring.reports.seal_older()
-            except Exception:
-                trouble.met()
-                await asyncio.sleep(SEALING_PAUSE_SECONDS)
-                continue
-            trouble.passed()
+        while count := await _once(self.wiring.reports.seal_older, trouble):
             total += count
-            if not count:
-                break
         if total:
             log.info("reports of an earlier version are enciphered", reports=total)
 
@@ -170,16 +161,8 @@ class Service:
 
     async def _replan(self) -> None:
         trouble = Trouble(log, "could not replan reminders", "replans reminders again")
-        while True:
-            try:
-                done = await self.wiring.replanner.replan()
-            except Exception:
-                trouble.met()
-                await asyncio.sleep(REPLAN_PAUSE_SECONDS)
-            else:
-                trouble.passed()
-                log.info("reminders are in line with the season", **asdict(done))
-                return
+        done = await _once(self.wiring.replanner.replan, trouble)
+        log.info("reminders are in line with the season", **asdict(done))
 
     def _http_server(self, stack: contextlib.AsyncExitStack) -> HttpServer:
         from web.server import HttpServer
@@ -216,6 +199,19 @@ async def prepare(wiring: Wiring, settings: Settings) -> None:
         await wiring.start()
     except OperationalError as error:
         raise unavailable(error) from error
+
+
+async def _once(work: Callable[[], Awaitable[T]], trouble: Trouble) -> T:
+    """What `work` gives, once it succeeds; it is broken off where the service ends."""
+    while True:
+        try:
+            done = await work()
+        except Exception:
+            trouble.met()
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            trouble.passed()
+            return done
 
 
 async def prepare_patiently(
