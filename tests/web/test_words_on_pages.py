@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from joserfc.errors import ExpiredTokenError, InvalidClaimError, InvalidTokenError, MissingClaimError
 
 from core.kinds import Kind
 from core.statuses import Status
 from mailer import dialing, relay, transaction, wire
 from store.people import Role
 from store.users import Attempt
+from web import oidc
+from web.pages import signing_in_elsewhere
 from web.pages.own_words import in_japanese
 from web.pages.vocabulary import VALUES
 from web.pages.words import edition, together
@@ -56,6 +59,27 @@ def test_whatever_the_sender_says_of_a_connection_is_told_in_japanese(text: str)
 
 def test_all_sayings_are_looked_at() -> None:
     assert len(set(sayings())) >= 10
+
+
+def words_for_who_is_not_recognised() -> Iterator[str]:
+    """Why a sign-in by another office came to nothing, read from where it is said; claims fail in their own ways."""
+    for module in (oidc, signing_in_elsewhere):
+        for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "OidcFailed":
+                [why] = node.args
+                yield from (why.value,) if isinstance(why, ast.Constant) else ()
+    errors = (ExpiredTokenError, InvalidClaimError, InvalidTokenError, MissingClaimError)
+    yield from (f"claims-{error.error}".replace("_", "-") for error in errors)
+    yield "claims-invalid"
+
+
+@pytest.mark.parametrize("why", sorted(set(words_for_who_is_not_recognised())))
+def test_why_somebody_was_not_recognised_is_told_in_japanese(why: str) -> None:
+    assert re.search("[ぁ-ん]", VALUES["why"][why])
+
+
+def test_all_these_words_are_looked_at() -> None:
+    assert {"no-role", "bad-signature", "claims-expired-token"} <= set(words_for_who_is_not_recognised())
 
 
 @pytest.mark.parametrize(

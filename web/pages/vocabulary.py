@@ -279,6 +279,25 @@ DETAILS: Mapping[str, str] = {
 }
 """What the audit trail keeps beside an action."""
 
+_NOT_RECOGNISED: Mapping[str, str] = {
+    "bad-keys": "認証サーバーの公開鍵を読み取れません",
+    "bad-metadata": "認証サーバーの公開情報が正しくありません",
+    "bad-signature": "認証サーバーの署名を確認できません",
+    "bad-state": "ログイン画面から始められていないか、時間が経ちすぎています",
+    "claims-expired-token": "認証結果の有効期限が切れています",
+    "claims-invalid": "認証結果の内容が正しくありません",
+    "claims-invalid-claim": "認証結果の項目（発行元、宛先、nonceなど）が正しくありません",
+    "claims-invalid-token": "認証結果がまだ有効になっていません（サーバーの時刻をご確認ください）",
+    "claims-missing-claim": "認証結果に必要な項目がありません",
+    "claims-sub": "認証結果の利用者の識別子が正しくありません",
+    "issuer-refused": "認証サーバーで認証が完了しませんでした",
+    "issuer-unreachable": "認証サーバーに接続できません",
+    "no-id-token": "認証サーバーからIDトークンが返されませんでした",
+    "no-name": "認証結果に表示できる名前がありません",
+    "no-role": "この利用者に割り当てる役割が設定されていません",
+}
+"""Why somebody could not sign in by way of another office."""
+
 _STATUSES = {state.word: state.label for state in CHOICES.values()}
 
 VALUES: Mapping[str, Mapping[str, str]] = {
@@ -299,6 +318,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
         "all": "全て",
     },
     "status": _STATUSES,
+    "why": _NOT_RECOGNISED,
     "work": {"open": "連絡が済んでいないもの", "closed": "連絡済・対応不要", "all": "全て"},
 }
 """What codes among these details mean."""
