@@ -41,6 +41,8 @@ _NEXT_LOOK_SECONDS = 0.05
 """News may come with every commit; so much later it is worth looking again for what is urgent."""
 _FRESH_SECONDS = 30.0
 """A mail that has waited so long for its turn is claimed anew: what may forbid it to leave is asked once more."""
+_MADE_IN_ONE_GO = 8
+"""Mails, between two turns of the connections: one at a time, the processor would forget in between how it is done."""
 _LATE_COMMIT_SECONDS = 10.0
 """So long after a connection broke a server may still find a commit in what it received."""
 
@@ -244,8 +246,9 @@ class Sender:
         """Make mails of them."""
         self._pacing.claimed(claimed)
         self._delivering.in_hand.update(message.id for message in claimed)
-        for message in claimed:
-            self._prepare(message, lease)
+        for first in range(0, len(claimed), _MADE_IN_ONE_GO):
+            for message in claimed[first : first + _MADE_IN_ONE_GO]:
+                self._prepare(message, lease)
             await asyncio.sleep(0)  # the connections go on while we compose
 
     async def _pause(self) -> float:

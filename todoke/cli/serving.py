@@ -10,6 +10,9 @@ from todoke.cli.running import run as run_async
 from todoke.cli.running import settings_of_command, wrong_usage
 from todoke.service import Ports, Role, serve
 
+_COLLECTED_AFTER = 10_000
+"""New objects: those of some hundred mails, of which few are left to be found by the collector."""
+
 
 def run(role_names: Sequence[str]) -> None:
     """Serve until told to end."""
@@ -21,6 +24,7 @@ def run(role_names: Sequence[str]) -> None:
 
     def ready(ports: Ports) -> None:
         gc.collect()
+        gc.set_threshold(_COLLECTED_AFTER)
         gc.freeze()  # what is there now stays: the collector need not go through it again and again
         places = [f"http://{settings.http_host}:{ports.http}"] if ports.http else []
         places += [f"reports by SMTP on {settings.bounce_host}:{ports.bounces}"] if ports.bounces else []
