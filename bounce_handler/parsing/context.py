@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bounce_handler.parsing import replies
+from bounce_handler.parsing import quotations, replies
 from bounce_handler.parsing.findings import Finding
 
 MAX_CONTEXT = 8 * 1024
@@ -24,16 +24,16 @@ def enrich(findings: list[Finding], notice: str) -> None:
         if not finding.command:
             finding.command = _transcript_stage(text, finding) or replies.command(finding.context)
         if finding.smtp_code is None:
-            finding.smtp_code = replies.smtp_code(finding.context)
+            finding.smtp_code = quotations.smtp_code(finding.context)
         if replies.is_general(finding.status):
-            finding.status = replies.status(finding.context) or finding.status
+            finding.status = quotations.status(finding.context) or finding.status
 
 
 def widen(finding: Finding, notice: str) -> None:
     """Where a notice speaks of one recipient, all of it speaks of him."""
     finding.context = notice[:MAX_CONTEXT]
-    finding.status = finding.status or replies.status(finding.context)
-    finding.smtp_code = finding.smtp_code or replies.smtp_code(finding.context)
+    finding.status = finding.status or quotations.status(finding.context)
+    finding.smtp_code = finding.smtp_code or quotations.smtp_code(finding.context)
 
 
 def _paragraph(text: str, address: str) -> str:

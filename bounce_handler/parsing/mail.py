@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from bounce_handler.parsing import addresses, delivery_status, mime, original, replies, statements
+from bounce_handler.parsing import addresses, delivery_status, mime, original, quotations, statements
 from bounce_handler.parsing.lazy import Lazy
 from bounce_handler.parsing.wording import FAILED, FAILURES, ROBOTS
 
@@ -28,8 +28,6 @@ _TAG = re.compile(r"<(?![\w.+-]{1,64}@)[^<>]{0,2000}>")
 MAX_WORDS = 8 * 1024
 """Characters of a notice that are searched for what kind of mail it is."""
 MAX_SUBJECT = 1000
-MAX_QUOTING = 32 * 1024
-"""Characters of a notice in which a refusal is looked for."""
 
 
 class Mail:
@@ -174,8 +172,7 @@ class Mail:
     @Lazy
     def quotes_refusal(self) -> bool:
         """Whether the notice quotes a 4xx or 5xx reply or status code."""
-        text = self.notice[:MAX_QUOTING]
-        return replies.smtp_code(text) is not None or replies.status(text)[:1] in ("4", "5")
+        return quotations.quotes_refusal(self.notice)
 
     @Lazy
     def tells_of_failure(self) -> bool:

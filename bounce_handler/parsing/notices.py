@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bounce_handler.parsing import addresses, original, replies
+from bounce_handler.parsing import addresses, original, quotations, replies, statements
 from bounce_handler.parsing.findings import Finding
 from bounce_handler.parsing.mail import Mail
 from bounce_handler.parsing.openings import NEUTRAL, OPENINGS
@@ -51,7 +51,13 @@ def read(mail: Mail) -> list[Finding]:
 
 def opens(mail: Mail) -> bool:
     """Whether the notice has an opening that says of itself that something failed."""
-    return not _FAILING.isdisjoint(_INDEX.matches(_flat(mail)))
+    flat = _flat(mail)
+    return any(_is_said(flat, OPENINGS[number]) for number in _FAILING.intersection(_INDEX.matches(flat)))
+
+
+def _is_said(flat: str, phrase: str) -> bool:
+    """Whether it is said as a fact at its first place."""
+    return not statements.supposes(flat, flat.find(phrase) + len(phrase))
 
 
 def below_opening(mail: Mail) -> str:
@@ -95,8 +101,8 @@ def finding(address: str, block: str, reply: str | None = None) -> Finding:
     diagnostic = _first_paragraph(reply or "")
     return Finding(
         address=address,
-        status=replies.status(diagnostic) or replies.status(block),
-        smtp_code=replies.smtp_code(diagnostic) or replies.smtp_code(block),
+        status=quotations.status(diagnostic) or quotations.status(block),
+        smtp_code=quotations.smtp_code(diagnostic) or quotations.smtp_code(block),
         diagnostic=diagnostic,
         context=block,
         command=replies.command(block),
@@ -106,7 +112,7 @@ def finding(address: str, block: str, reply: str | None = None) -> Finding:
 def _first_paragraph(text: str) -> str:
     """The first paragraph that quotes a reply, else the first that holds words: the rest is advice to the reader."""
     worded = [part for part in _PARAGRAPH.split(text[:MAX_BLOCK]) if _WORD.search(part)]
-    quoting = (part for part in worded if replies.smtp_code(part) or replies.status(part))
+    quoting = (part for part in worded if quotations.smtp_code(part) or quotations.status(part))
     return next(quoting, worded[0] if worded else "")
 
 

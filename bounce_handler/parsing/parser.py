@@ -118,8 +118,11 @@ def _told(mail: Mail, found: list[Finding]) -> list[Finding]:
 
 def _action(mail: Mail, finding: Finding) -> Action:
     """A refusal for good is none of the tries that a notice of delay speaks of."""
-    refused = finding.status.startswith("5") or (finding.smtp_code or 0) >= 500
-    return Action.DELAYED if mail.is_delay and not refused else Action.FAILED
+    if finding.status.startswith("5") or (finding.smtp_code or 0) >= 500:
+        return Action.FAILED
+    deferred = finding.status.startswith("4") or finding.smtp_code is not None
+    waits = mail.is_delay or (deferred and not evidence.is_final(mail))
+    return Action.DELAYED if waits else Action.FAILED
 
 
 def _passed_on(mail: Mail) -> ParsedReport | None:

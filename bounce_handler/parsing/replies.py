@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # Not the dates of Japanese eras (R5.4.1), versions, postal codes (〒500-8384), telephone numbers or counted things.
 # What may not stand before is asked behind the first digit, which is looked for fastest.
@@ -10,7 +11,10 @@ _STATUS = re.compile(
     r"([245](?<![\d.RrHhSsVv].)(?<![Vv]er.)(?<![Vv]er[. ].)(?<![Vv]er\. .)(?<!令和.)(?<!平成.)"
     r"\.\d{1,3}\.\d{1,3})(?![\d.]*\d)"
 )
-_COUNTED = r"byte|second|hour|day|min|kb|mb|番(?!号)|号室|室|床|名(?!前)|円|件(?!名)|階"
+_COUNTED = (
+    r"byte|second|hour|day|min|kb|mb|(?:message|e?-?mail|time|user)s\b"
+    r"|番(?!号)|号室|室|床|名(?!前)|円|件(?!名)|階|通|台"
+)
 _REPLY = re.compile(
     r"([45](?<![\w.@〒-].)(?<!〒 .)[0-5]\d)(?=[\s\-:;,#'\"(]|$)"
     rf"(?!\s?(?:{_COUNTED})|-\d{{4}}(?!\d)|[ -]\d{{2,4}}-\d)",
@@ -27,18 +31,33 @@ _STAGES = (
 )
 
 
+def statuses(text: str) -> list[re.Match[str]]:
+    """Everything that has the form of an enhanced status code."""
+    return list(_STATUS.finditer(text))
+
+
+def codes(text: str) -> list[re.Match[str]]:
+    """Everything that has the form of an SMTP failure reply code."""
+    return list(_REPLY.finditer(text))
+
+
 def status(text: str) -> str:
-    """The first enhanced status code of a failure, else of anything, else an empty string."""
-    found: list[str] = _STATUS.findall(text)
-    failing = [code for code in found if code[0] != "2"]
-    specific = [code for code in failing if not code.endswith(".0.0")]
-    return (specific or failing or found or [""])[0]
+    """The first enhanced status code of a failure in a field of a report, else of anything, else an empty string."""
+    return preferred(match[1] for match in statuses(text))
 
 
 def smtp_code(text: str) -> int | None:
-    """The first SMTP failure reply in the text."""
+    """The first SMTP failure reply in a field of a report."""
     match = _REPLY.search(text)
-    return int(match.group(1)) if match else None
+    return int(match[1]) if match else None
+
+
+def preferred(found: Iterable[str]) -> str:
+    """Of several enhanced status codes the one that says most: of a failure, and more than its class."""
+    every = list(found)
+    failing = [code for code in every if code[0] != "2"]
+    specific = [code for code in failing if not code.endswith(".0.0")]
+    return (specific or failing or every or [""])[0]
 
 
 def command(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Sentences that say what became of a mail: it failed, it is still tried, it is given up, it arrived, it is held.
+"""Sentences that say what became of a mail: it failed, it is still tried, it is given up.
 
 Asked of `Mail.sentences`. English is looked for by phrases mostly; Japanese, which says the same with a dozen verbs in
 as many forms, by patterns that the end of a sentence bounds.
@@ -72,25 +72,83 @@ _FAILED = (
     "automatically rejected",
     "considered unsolicited",
 )
-_DELIVER = r"(?:送信|配信|配送|配達|送達|転送|伝送|お届け)"
+DELIVER = r"(?:送信|配信|配送|配達|送達|転送|伝送|お届け)"
 _NO_FACT = r"(?!場合|とき|時|可能性|恐れ|おそれ|かも)"
-_COULD_NOT = rf"(?:でき|出来)(?:ませんでした|なかった{_NO_FACT}|ず|ていません|ておりません)"
+_COULD_NOT = rf"(?:でき|出来)(?:ませんでした{_NO_FACT}|なかった{_NO_FACT}|ず|ていません|ておりません)"
 _MAIL_RETURNED = (
     r"(?:メール|メッセージ)[^。\n]{0,20}(?:返送|差し戻し|差戻し)"
     r"(?:し(?:ました|ます)|いたし|致し|させていただ|され(?:ました|ています))"
 )
 _WHOM = r"(?:宛先|あて先|送信先|受信者|ユーザー?|(?:メール|電子メール)?[ ]?アドレス|グループ)"
 _FAILED_JAPANESE = re.compile(
-    rf"{_DELIVER}(?:する|し|を行う|処理)?(?:こと|事)?[がはもをに]?{_COULD_NOT}"
-    rf"|{_DELIVER}(?:処理)?[がはもに]?(?:失敗(?:し(?:た{_NO_FACT}|まし|て)|いたし|致し|とな)|不能)"
-    rf"|{_DELIVER}[がは]?され(?:ませんでした|なかった|ず|ていません|ておりません)"
+    rf"{DELIVER}(?:する|し|を行う|処理)?(?:こと|事)?[がはもをに]?{_COULD_NOT}"
+    rf"|{DELIVER}(?:処理)?[がはもに]?(?:失敗(?:し(?:た{_NO_FACT}|まし|て)|いたし|致し|とな)|不能)"
+    rf"|(?<!通知[がはも]){DELIVER}[がは]?され(?:ませんでした{_NO_FACT}|なかった|ず|ていません|ておりません)"
     rf"|届(?:きませんでした|かなかった|かず|け(?:ること|る事)?[がはも]?(?:られ|でき|出来)(?:ませんでした|なかった|ず))"
-    rf"|(?:以下|次|下記)の{_WHOM}[^。\n]{{0,40}}{_DELIVER}[^。\n]{{0,12}}(?:でき|出来)(?:ません|ない)"
+    rf"|(?:以下|次|下記)の{_WHOM}[^。\n]{{0,40}}{DELIVER}[^。\n]{{0,12}}(?:でき|出来)(?:ません|ない)"
     rf"|{_WHOM}[がはに]?(?:不明(?:の|で|と)|存在し(?:ません|ない|なかった)|見つか(?:りません|らな))"
     rf"|{_MAIL_RETURNED}"
 )
 
 _DELAYED = (
+    "not yet delivered",
+    "not delivered so far",
+    "not yet successful",
+    "remain in the queue",
+    "remains on the queue",
+    "remain queued",
+    "stays in the queue",
+    "stay in the queue",
+    "stays queued",
+    "is queued for",
+    "been queued for",
+    "queued for retry",
+    "held for later delivery",
+    "next attempt",
+    "next retry",
+    "next delivery attempt",
+    "delivery deferred",
+    "mail deferred",
+    "message deferred",
+    "temporarily deferred",
+    "noch nicht zugestellt",
+    "noch nicht ausgeliefert",
+    "zustellung verzögert",
+    "verzögerte zustellung",
+    "verzögert sich",
+    "wird weiterhin versucht",
+    "n'a pas encore",
+    "pas encore été remis",
+    "remise différée",
+    "remise retardée",
+    "a été retardé",
+    "aún no se ha",
+    "todavía no se ha",
+    "entrega retrasada",
+    "ainda não foi",
+    "entrega atrasada",
+    "non è stato ancora",
+    "non è ancora stato",
+    "consegna ritardata",
+    "nog niet",
+    "vertraagd",
+    "jeszcze nie",
+    "ещё не доставлено",
+    "еще не доставлено",
+    "доставка задерживается",
+    "邮件延迟",
+    "投递延迟",
+    "延迟投递",
+    "尚未投递",
+    "尚未送达",
+    "将继续尝试",
+    "郵件延遲",
+    "傳遞延遲",
+    "尚未傳遞",
+    "尚未送達",
+    "將繼續嘗試",
+    "지연되었습니다",
+    "지연되고",
     "not yet been delivered",
     "not been delivered yet",
     "not be delivered yet",
@@ -164,18 +222,21 @@ _DELAYED = (
     "is deferred",
     "was deferred",
 )
+_FOR_HOURS = re.compile(r"\bdelayed (?:for |by )?(?:more than |over )?\d{1,3} ?(?:hour|hr|minute|min|day|h\b)")
 _RETRY = r"(?:再送信?|再配信|再配送|再試行|リトライ)"
 _GOES_ON = r"(?:ます|てい(?!ただ)|ており|てまいり)(?!か|よう|と)"
 _DELAYED_JAPANESE = re.compile(
     rf"{_RETRY}(?:の試行)?[をは]?(?:試み|行い|続け|継続し|繰り返し|実施し|いたし|し){_GOES_ON}"
-    rf"|{_DELIVER}(?:の試行)?[をは]?(?:試み|続け|継続し|繰り返し){_GOES_ON}"
-    rf"|(?:{_RETRY}|{_DELIVER})(?:の試行)?[がはを]?(?:継続|続行)(?:し|され|中)"
-    rf"|{_RETRY}(?:中|(?:が行わ|さ)れます(?!か|よう|と))"
-    rf"|引き続き[^。\n]{{0,12}}(?:{_RETRY}|{_DELIVER})[をし]"
-    rf"|{_DELIVER}[^。\n]{{0,12}}(?:遅延(?:し|が|の|に|通|中)|遅れ(?:て|が|まし))|{_DELIVER}遅延"
-    rf"|(?:まだ|未だ)[^。\n]{{0,12}}{_DELIVER}[^。\n]{{0,10}}(?:ません|ない|ず)"
+    rf"|{DELIVER}(?:の試行)?[をは]?(?:試み|続け|継続し|繰り返し){_GOES_ON}"
+    rf"|(?:{_RETRY}|{DELIVER})(?:の試行)?[がはを]?(?:継続|続行)(?:し|され|中)"
+    rf"|{_RETRY}(?:中|待ち|(?:が行わ|さ)れます(?!か|よう|と))"
+    rf"|引き続き[^。\n]{{0,12}}(?:{_RETRY}|{DELIVER})[をし]"
+    rf"|{DELIVER}[^。\n]{{0,12}}(?:遅延(?:し|が|の|に|通|中)|遅れ(?:て|が|まし))|{DELIVER}遅延"
+    rf"|(?:まだ|未だ)[^。\n]{{0,12}}{DELIVER}[^。\n]{{0,10}}(?:ません|ない|ず)"
     rf"|再度?の?送信?[^。\n]{{0,8}}必要は(?:ありません|ございません|ない|なく)"
-    rf"|一時的に[^。\n]{{0,12}}{_DELIVER}[^。\n]{{0,8}}(?:でき|出来)(?:ない|ません|ていない|ていません)"
+    rf"|一時的に[^。\n]{{0,12}}{DELIVER}[^。\n]{{0,8}}(?:でき|出来)(?:ない|ません|ていない|ていません)"
+    rf"|(?:後ほど|後で|のちほど|自動で|自動的に)[^。\n]{{0,12}}(?:{_RETRY}|再度{DELIVER})(?:を)?(?:し|いたし|致し|行い|試み)ます"
+    rf"|{DELIVER}[はが]?(?:まだ)?完了(?:して|でき)(?:いません|おりません|いない)"
     r"|警告のみ"
 )
 
@@ -192,9 +253,9 @@ _GIVEN_UP = re.compile(
 )
 _GIVEN_UP_JAPANESE = re.compile(
     rf"最終的に[^。\n]{{0,30}}(?:ませんでした|なかった|失敗し|断念|不達)"
-    rf"|(?:{_RETRY}|{_DELIVER})[^。\n]{{0,10}}(?:断念|中止|打ち?切|あきらめ|諦め|終了)(?:り|し|いたし|致し|とし)?(?:ました|ます|た|ており)"
+    rf"|(?:{_RETRY}|{DELIVER})[^。\n]{{0,10}}(?:断念|中止|打ち?切|あきらめ|諦め|終了)(?:り|し|いたし|致し|とし)?(?:ました|ます|た|ており)"
     rf"|{_RETRY}(?:の試行)?[をはも]?(?:され|いたし|致し|し|行い|行われ|行なわれ|行ない)ません"
-    rf"|(?:{_RETRY}|{_DELIVER}|保持)の?(?:期限|回数|上限|期間)[^。\n]{{0,6}}(?:超え|超過|切れ|過ぎ|経過し|達し)"
+    rf"|(?:{_RETRY}|{DELIVER}|保持)の?(?:期限|回数|上限|期間)[^。\n]{{0,6}}(?:超え|超過|切れ|過ぎ|経過し|達し)"
     rf"|{_MAIL_RETURNED}|(?:恒久的|永続的|永久的)な?(?:エラー|失敗|障害)"
     rf"|(?:遅延|遅れ)[^。\n]{{0,20}}(?:ました|いた|した)が[^。\n]{{0,60}}(?:ませんでした|なかった|失敗しました)"
 )
@@ -206,23 +267,6 @@ _CONDITION = re.compile(
 _SUPPOSED = re.compile(r"た?(?:場合|とき|時|際|ら)")
 _LONGEST_SENTENCE = 200
 
-_ARRIVED = re.compile(
-    r"(?:was|were|been) (?:successfully |now )?delivered|successfully (?:delivered|sent|relayed)"
-    r"|delivered successfully|successful (?:mail )?delivery"
-    r"|(?:配信|配送|配達|お届け)[がは]?(?:完了し(?:ました|ています|ております)|され(?:ました|ています)|済み)"
-    rf"|(?:正常に|無事に?)[^。\n]{{0,12}}(?:{_DELIVER}|届)"
-)
-_HELD = re.compile(
-    r"(?:being|been|is|was) held (?:for|until|pending|by|in|because)|is being held"
-    r"|held for (?:review|approval|moderation)"
-    r"|await(?:s|ing) (?:\w+ ){0,2}(?:approval|review|moderation|release)"
-    r"|pending (?:\w+ )?(?:approval|review|moderation|release)"
-    r"|quarantined?[^.。\n]{0,60}(?:review|release|approv|until|administrator)|after (?:approval|release|review)"
-    r"|until (?:it is |it has been )?(?:approved|released|reviewed)"
-    r"|保留(?:中|され|し(?:て|ま)|と)|承認(?:待ち|後に|され(?:るまで|次第|ると|た後|たら)|を(?:待|お待))|審査(?:中|待ち)"
-    r"|隔離[^。\n]{0,30}(?:解除|解放|承認|保留|審査)|(?:解除|解放)され(?:ると|れば|次第)"
-)
-
 
 def tells_of_failure(words: str) -> bool:
     """Whether a sentence says that a mail failed or was returned, whoever its recipient is."""
@@ -231,35 +275,33 @@ def tells_of_failure(words: str) -> bool:
 
 def tells_of_delay(words: str) -> bool:
     """Whether a sentence says that the message is still being tried."""
-    return any(map(words.__contains__, _DELAYED)) or _found(_DELAYED_JAPANESE, words)
+    if any(map(words.__contains__, _DELAYED)) or _FOR_HOURS.search(words):
+        return True
+    return _found(_DELAYED_JAPANESE, words)
 
 
 def tells_of_the_end(words: str) -> bool:
     """Whether a sentence says that no more tries are made: said as a fact, not of what may come."""
-    return _is_stated(_GIVEN_UP, words) or (not words.isascii() and _is_stated(_GIVEN_UP_JAPANESE, words))
+    return is_stated(_GIVEN_UP, words) or (not words.isascii() and is_stated(_GIVEN_UP_JAPANESE, words))
 
 
-def tells_of_arrival(words: str) -> bool:
-    """Whether a sentence says that the message was delivered."""
-    return _is_stated(_ARRIVED, words)
-
-
-def tells_of_holding(words: str) -> bool:
-    """Whether a sentence says that the message waits for somebody's decision."""
-    return _HELD.search(words) is not None
+def supposes(words: str, at: int) -> bool:
+    """Whether what stands there makes a condition of the Japanese words before it."""
+    return _SUPPOSED.match(words, at) is not None
 
 
 def _found(japanese: re.Pattern[str], words: str) -> bool:
     return not words.isascii() and japanese.search(words) is not None
 
 
-def _is_stated(pattern: re.Pattern[str], words: str) -> bool:
+def is_stated(pattern: re.Pattern[str], words: str) -> bool:
+    """Whether the pattern is said as a fact: neither denied nor under a condition."""
     return any(not _is_supposed(words, match) for match in pattern.finditer(words))
 
 
 def _is_supposed(words: str, match: re.Match[str]) -> bool:
     """Whether it is denied, or stands under a condition: before it, or after it in Japanese."""
-    if _SUPPOSED.match(words, match.end()):
+    if supposes(words, match.end()):
         return True
     return _CONDITION.search(_clause(words, match.start())) is not None
 

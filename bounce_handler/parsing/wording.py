@@ -262,6 +262,33 @@ RESPONSES = (
 )
 """In the text of auto-replies."""
 
+ACKNOWLEDGED = (
+    "受け付けました",
+    "受付けました",
+    "受付しました",
+    "受付いたしました",
+    "受付致しました",
+    "受け付けいたしました",
+    "承りました",
+    "受領しました",
+    "受領いたしました",
+    "受信いたしました",
+    "受信しました。",
+    "受け取りました。",
+    "拝受",
+    "担当者が確認",
+    "担当者より",
+    "received your message",
+    "received your mail",
+    "received your e-mail",
+    "received your email",
+    "has been received",
+    "will get back to you",
+    "will reply",
+    "will respond",
+)
+"""In the text of mails that say no more than that ours was received."""
+
 PERSONAL = (
     "お世話に",
     "でしょうか",
@@ -273,6 +300,15 @@ PERSONAL = (
     "という",
     "とのこと",
     "と表示",
+    "聞きました",
+    "聞いて",
+    "伺いました",
+    "いただけますか",
+    "頂けますか",
+    "できますか",
+    "困って",
+    "変更してください",
+    "事務局様",
     "来ました",
     "届きましたが",
     "could you",

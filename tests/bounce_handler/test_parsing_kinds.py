@@ -281,3 +281,44 @@ def test_a_report_is_read_inside_a_wrapper(sender: str, preface: str) -> None:
         f"From: {sender}\nSubject: FW: Undelivered Mail Returned to Sender\nContent-Type: multipart/mixed; boundary=b"
     )
     assert told(read(headers, wrapped)) == ("bounce", [OURS])
+
+
+ORIGINAL = f"From: info@g-mis.example.jp\nTo: {OURS}\nSubject: test\nMessage-ID: <1@g-mis.example.jp>\n\ntext\n"
+
+
+def with_original(headers: str, text: str) -> ParsedReport:
+    kind = "Content-Type: multipart/mixed; boundary=b"
+    parts = part("text/plain", text) + f"--b\nContent-Type: message/rfc822\n\n{ORIGINAL}\n--b--\n"
+    return read(f"{headers}\n{kind}", parts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "本日は休診です。",
+        "休診のため返信できません。エラーではありません。",
+        "メールを受け付けました。担当者が確認いたします。",
+        "お問い合わせを承りました。三日以内に返信できない場合はお電話ください。",
+        "We have received your message. If something is unknown we will get back to you.",
+    ],
+)
+@pytest.mark.parametrize("mark", ["Auto-Submitted: auto-replied", "X-Autoreply: yes"])
+def test_an_answer_may_enclose_what_it_answers(mark: str, text: str) -> None:
+    for sender in ROBOTS:
+        report = with_original(f"From: {sender}\nSubject: 受信確認\n{mark}\nReturn-Path: <>", text)
+        assert told(report) == ("auto-reply", []), sender
+
+
+@pytest.mark.parametrize(
+    "text", ["Unknown user.", "宛先の方は見つかりません。", "Your message could not be delivered."]
+)
+def test_a_report_that_is_marked_as_an_answer_encloses_it_too(text: str) -> None:
+    for sender in ROBOTS:
+        headers = f"From: {sender}\nSubject: test\nAuto-Submitted: auto-replied\nReturn-Path: <>"
+        assert told(with_original(headers, text)) == ("bounce", [OURS]), sender
+
+
+def test_a_mail_that_was_marked_and_passed_on_is_no_failure() -> None:
+    text = "This message was tagged as possible spam and delivered to the recipient."
+    headers = "From: filter@gw.example.jp\nSubject: [SPAM?] test\nReturn-Path: <>"
+    assert told(with_original(headers, text)) == ("other", [])

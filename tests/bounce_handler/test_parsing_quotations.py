@@ -1,0 +1,85 @@
+"""Numbers in running text: which are the replies of servers, and which are extensions, rooms and versions."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from bounce_handler.parsing import parse, quotations, replies
+
+OURS = "soumu@hospital.example.jp"
+REPLIES = [
+    line.split(None, 3)[3]
+    for line in Path(__file__).with_name("replies.txt").read_text("utf-8").splitlines()
+    if line and line[0] not in "[#"
+]
+PLACES = (
+    "(reason: {})",
+    "host mx.example.jp said: {}",
+    f"<{OURS}>: {{}}",
+    f"{OURS}\n    {{}}",
+    "エラー内容：{}",
+    "<<< {}",
+    "The server returned '{}'",
+)
+NUMBERS = (
+    *(
+        "総務課 内線 511",
+        "内線：511",
+        "内線：511 不明な点はお問い合わせください",
+        "Ext. 550",
+        "Ext: 550 (no voicemail)",
+    ),
+    *("病床数: 450", "第二ビル 501", "駐車場 500 台", "会員番号: 511", "受付番号: 550", "PHS 450", "会議室 501 / 502"),
+    *("Powered by WordPress 5.2.1", "Android 5.1.1 から送信", "Exim 4.94.2 #2", "MailServer Pro 5.1.1", "IP 4.2.2.1"),
+    *("バージョン：5.1.1", "FAQ 5.1.1 を参照", "5.1.1 節をご覧ください。", "第5.1.2項", "2026.4.1 5.1.2 4.4.1"),
+    *("550 Main Street, Room 5.2.1", "(内) 450", "500 messages are queued.", "お問い合わせ番号 511-550"),
+)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_a_server_answered_is_found_wherever_reports_print_it(place: str) -> None:
+    for reply in REPLIES:
+        text = place.format(reply)
+        assert (quotations.status(text), quotations.smtp_code(text)) == (
+            replies.status(text),
+            replies.smtp_code(text),
+        ), text
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_other_numbers_are_no_replies(number: str) -> None:
+    for text in (number, f"総務課\n{number}\n{OURS}", f"{OURS} {number}" if not number[0].isdigit() else number):
+        assert (quotations.status(text), quotations.smtp_code(text)) == ("", None), text
+
+
+ANSWERS = (
+    f"From: {OURS}\nSubject: Re: G-MIS\nReturn-Path: <>",
+    f"From: {OURS}\nSubject: Re: G-MIS\nReturn-Path: <>\nAuto-Submitted: auto-generated",
+    f"From: {OURS}\nSubject: Re: G-MIS\nReturn-Path: <>\nPrecedence: bulk",
+    f"From: {OURS}\nSubject: 自動応答\nAuto-Submitted: auto-replied\nReturn-Path: <>",
+    "From: postmaster@hospital.example.jp\nSubject: 自動応答\nAuto-Submitted: auto-replied\nReturn-Path: <>",
+)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_an_answer_stays_one_whatever_numbers_stand_below_it(number: str) -> None:
+    for headers, told in product(ANSWERS, ("本日は休診日です。", "送信できませんでした場合は再送ください。")):
+        text = f"{headers}\nTo: r@g-mis.example.jp\n\n{told}\n\n{number}\njimu@hospital.example.jp\n"
+        assert parse(text.encode()).type == "auto-reply", text
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("delay", f"以下の宛先へのメールの配信が遅れています。引き続き再送します。\n{OURS}"),
+        ("other", f"{OURS} に配信されました。"),
+        ("other", f"メールは隔離されました。管理者が確認後に配信されます。\n{OURS}"),
+    ],
+)
+def test_a_notice_keeps_its_meaning_beside_such_numbers(kind: str, text: str, number: str) -> None:
+    mail = f"From: postmaster@mx.example.jp\nTo: r@g-mis.example.jp\nSubject: お知らせ\n\n{text}\n\n{number}\n"
+    assert parse(mail.encode()).type == kind
