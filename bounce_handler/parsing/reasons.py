@@ -20,7 +20,11 @@ _STRONG = tuple(phrase for phrase in _TABLE if not phrase.weak)
 _WEAK = tuple(phrase for phrase in _TABLE if phrase.weak)
 _STRONG_INDEX = PhraseIndex(phrase.words for phrase in _STRONG)
 _WEAK_INDEX = PhraseIndex(phrase.words for phrase in _WEAK)
-_NAMES = re.compile(r"(?<![^\s<>()\[\]:;,\"@])[^\s<>()\[\]:;,\"@]++(@)|(https?://[^\s#]*+)#\S*+")
+# Japanese needs no blank before an address: what is not ASCII belongs to the sentence.
+_NAMES = re.compile(
+    r"(?<![^\s<>()\[\]:;,\"@\x80-\U0010ffff])[^\s<>()\[\]:;,\"@\x80-\U0010ffff]++(@)|(https?://[^\s#]*+)#\S*+"
+)
+_ASIDE = re.compile(r"(?<=[^\x00-\x7f]) ?[（(「『<][a-z0-9@._-]{3,120}[>）)」』](?= ?[^\x00-\x7f])")
 _EXIT_STATUS = re.compile(r"x-unix; ?\d{1,3}")
 _HOST_NAME = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+")
 _HARD_ALWAYS = frozenset({Reason.HOSTUNKNOWN, Reason.USERUNKNOWN, Reason.HASMOVED})
@@ -71,8 +75,9 @@ def class_of(reason: Reason, finding: Finding) -> BounceClass | None:
 
 
 def _folded(text: str) -> str:
-    """Lower case, white space folded, and names that are no words taken out: local parts and URL fragments."""
-    return _NAMES.sub(_kept, " ".join(text.lower().split()))
+    """Lower case, white space folded, and names that are no words taken out: local parts, URL fragments, asides."""
+    folded = " ".join(text.lower().split())
+    return _NAMES.sub(_kept, folded if folded.isascii() else _ASIDE.sub("", folded))
 
 
 def _kept(match: re.Match[str]) -> str:

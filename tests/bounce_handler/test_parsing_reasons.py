@@ -103,6 +103,37 @@ def test_words_decide_in_order(text: str, reason: Reason) -> None:
     assert reason_of(finding(text, code=550)) is reason
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("ホスト名が見つかりません: hosp.example.jp", Reason.HOSTUNKNOWN),
+        ("宛先のドメイン（hosp.example.jp）が見つかりません。", Reason.HOSTUNKNOWN),
+        ("宛先のメールサーバーが見つかりません。", Reason.NETWORKERROR),
+        ("DNSの検索に失敗しました。", Reason.NETWORKERROR),
+        ("ユーザー（soumu@hosp.example.jp）が見つかりません。", Reason.USERUNKNOWN),
+        ("宛先のアドレスが無効です。", Reason.USERUNKNOWN),
+        ("メールアドレスに誤りがあります。", Reason.USERUNKNOWN),
+        ("登録されていないメールアドレスです。", Reason.USERUNKNOWN),
+        ("そのようなユーザーはいません。", Reason.USERUNKNOWN),
+        ("このアカウントは削除されました。", Reason.USERUNKNOWN),
+        ("不明なエラーです。アドレスに誤りがないかご確認ください。", Reason.ONHOLD),
+        ("容量超過のため受信できません。", Reason.MAILBOXFULL),
+        ("サイズが上限を超えています。", Reason.EMAILTOOLARGE),
+        ("添付ファイルの拡張子が許可されていません。", Reason.POLICYVIOLATION),
+        ("SPF認証に失敗したため受信を拒否しました。", Reason.AUTHFAILURE),
+        ("送信数の上限を超えました。", Reason.RATELIMITED),
+        ("受信者の設定により拒否されました。", Reason.FILTERED),
+        ("送信先サーバが応答しないため、soumu@hosp.example.jp へのメールは送信できませんでした。", Reason.EXPIRED),
+        ("554 5.7.0 Blocked - see https://ipcheck.example.com/?ip=192.0.2.1", Reason.BLOCKED),
+        ("550 5.7.1 Recipient has been disabled", Reason.SUSPEND),
+        ("Not delivering to previously bounced address", Reason.SUPPRESSED),
+        ("El buzón del destinatario está lleno.", Reason.MAILBOXFULL),
+    ],
+)
+def test_a_notice_that_quotes_no_code_tells_why_in_words(text: str, reason: Reason) -> None:
+    assert reason_of(finding(text)) is reason
+
+
 def published_replies() -> Iterator[tuple[str, Finding]]:
     reason = ""
     for line in Path(__file__).with_name("replies.txt").read_text("utf-8").splitlines():
