@@ -8,8 +8,8 @@ well, and most from one that is marked as an auto-reply.
 from __future__ import annotations
 
 from bounce_handler.parsing import harmless, notices, quotations, replying
+from bounce_handler.parsing.correspondence import ACKNOWLEDGED, PERSONAL, RESPONSES
 from bounce_handler.parsing.mail import Mail
-from bounce_handler.parsing.wording import ACKNOWLEDGED, PERSONAL, RESPONSES
 
 _NEWSLETTER = ("list-unsubscribe", "list-unsubscribe-post")
 

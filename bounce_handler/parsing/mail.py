@@ -22,7 +22,8 @@ _RETURNED = frozenset(
 _HIDDEN = re.compile(r"<(?:style|script|head)\b[^<]*+(?:<(?!/(?:style|script|head)\b)[^<]*+)*+", re.IGNORECASE)
 _BREAK = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d)\b[^<>]{0,500}>", re.IGNORECASE)
 _PARAGRAPH = re.compile(r"\n[ \t>]*\n")
-_WRAP = re.compile(r"(?<=[^\x00-\x7f]) (?=[^\x00-\x7f])")
+# Between Japanese and Chinese letters alone: Cyrillic and Korean words are parted by blanks.
+_WRAP = re.compile(r"(?<=[\u2e80-\ua4cf\uf900-\uffef]) (?=[\u2e80-\ua4cf\uf900-\uffef])")
 _TAG = re.compile(r"<(?![\w.+-]{1,64}@)[^<>]{0,2000}>")
 
 MAX_WORDS = 8 * 1024

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from bounce_handler.parsing import addresses, delivery_status
+from bounce_handler.parsing.correspondence import ABSENCES, CHALLENGES, RESPONSES
 from bounce_handler.parsing.findings import Finding
 from bounce_handler.parsing.mail import Mail
-from bounce_handler.parsing.wording import ABSENCES, CHALLENGES, RESPONSES
 from core.reports import Action, Reason
 
 _RECEIPT = "message/disposition-notification"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from bounce_handler.parsing import tongues
+
 _FAILED = (
     "not be delivered",
     "n't be delivered",
@@ -87,6 +89,14 @@ _FAILED_JAPANESE = re.compile(
     rf"|届(?:きませんでした|かなかった|かず|け(?:ること|る事)?[がはも]?(?:られ|でき|出来)(?:ませんでした|なかった|ず))"
     rf"|(?:以下|次|下記)の{_WHOM}[^。\n]{{0,40}}{DELIVER}[^。\n]{{0,12}}(?:でき|出来)(?:ません|ない)"
     rf"|{_WHOM}[がはに]?(?:不明(?:の|で|と)|存在し(?:ません|ない|なかった)|見つか(?:りません|らな))"
+    rf"|(?:{_WHOM}|ユーザ)(?:が|は)?(?:無効(?:です|な(?:ため|の))|間違って(?:い|おり)ます|正しく(?:ありません|ないため))"
+    rf"|無効な(?:メール|電子メール)?(?:アドレス|宛先)です|(?:宛先|あて先|アドレス)(?:誤り|間違い|相違)(?!が(?:ない|無い))"
+    rf"|(?:該当|当該)(?:する)?の?(?:ユーザー?|アドレス|宛先|受信者|メールボックス)[がはも]?(?:なし|いません|おりません|存在し|見つか)"
+    rf"|(?:受取人|受信者|名宛人|転居先)不明|尋ね当たり|到達(?:し|でき|出来)(?:ませんでした|なかった){_NO_FACT}"
+    rf"|{DELIVER}[がはを]?(?:中止|拒否|拒絶)(?:し|いたし|致し|され)(?:ました|ています)"
+    rf"|(?:受信|受け取り|受取)[がはを]?(?:拒否|拒絶)(?:し|いたし|致し|され)(?:ました|ています)"
+    rf"|(?<!迷惑)(?:メール|メッセージ)[がはを](?:(?!添付|ファイル|画像|以外|[0-9０-９件通])[^。\n]){{0,20}}(?:拒否|ブロック|破棄|遮断)"
+    rf"(?:し|いたし|致し|され)(?:ました|ています)"
     rf"|{_MAIL_RETURNED}"
 )
 
@@ -111,44 +121,6 @@ _DELAYED = (
     "mail deferred",
     "message deferred",
     "temporarily deferred",
-    "noch nicht zugestellt",
-    "noch nicht ausgeliefert",
-    "zustellung verzögert",
-    "verzögerte zustellung",
-    "verzögert sich",
-    "wird weiterhin versucht",
-    "n'a pas encore",
-    "pas encore été remis",
-    "remise différée",
-    "remise retardée",
-    "a été retardé",
-    "aún no se ha",
-    "todavía no se ha",
-    "entrega retrasada",
-    "ainda não foi",
-    "entrega atrasada",
-    "non è stato ancora",
-    "non è ancora stato",
-    "consegna ritardata",
-    "nog niet",
-    "vertraagd",
-    "jeszcze nie",
-    "ещё не доставлено",
-    "еще не доставлено",
-    "доставка задерживается",
-    "邮件延迟",
-    "投递延迟",
-    "延迟投递",
-    "尚未投递",
-    "尚未送达",
-    "将继续尝试",
-    "郵件延遲",
-    "傳遞延遲",
-    "尚未傳遞",
-    "尚未送達",
-    "將繼續嘗試",
-    "지연되었습니다",
-    "지연되고",
     "not yet been delivered",
     "not been delivered yet",
     "not be delivered yet",
@@ -270,14 +242,22 @@ _LONGEST_SENTENCE = 200
 
 def tells_of_failure(words: str) -> bool:
     """Whether a sentence says that a mail failed or was returned, whoever its recipient is."""
-    return any(map(words.__contains__, _FAILED)) or _found(_FAILED_JAPANESE, words)
+    if any(map(words.__contains__, _FAILED)) or any(map(words.__contains__, tongues.FAILED_ASCII)):
+        return True
+    return not words.isascii() and (
+        _FAILED_JAPANESE.search(words) is not None or any(map(words.__contains__, tongues.FAILED))
+    )
 
 
 def tells_of_delay(words: str) -> bool:
     """Whether a sentence says that the message is still being tried."""
-    if any(map(words.__contains__, _DELAYED)) or _FOR_HOURS.search(words):
+    if any(map(words.__contains__, _DELAYED)) or any(map(words.__contains__, tongues.DELAYED_ASCII)):
         return True
-    return _found(_DELAYED_JAPANESE, words)
+    if _FOR_HOURS.search(words):
+        return True
+    return not words.isascii() and (
+        _DELAYED_JAPANESE.search(words) is not None or any(map(words.__contains__, tongues.DELAYED))
+    )
 
 
 def tells_of_the_end(words: str) -> bool:
@@ -288,10 +268,6 @@ def tells_of_the_end(words: str) -> bool:
 def supposes(words: str, at: int) -> bool:
     """Whether what stands there makes a condition of the Japanese words before it."""
     return _SUPPOSED.match(words, at) is not None
-
-
-def _found(japanese: re.Pattern[str], words: str) -> bool:
-    return not words.isascii() and japanese.search(words) is not None
 
 
 def is_stated(pattern: re.Pattern[str], words: str) -> bool:
