@@ -252,6 +252,11 @@ def test_a_refusal_in_fields_is_no_challenge(sender: str, notice: str) -> None:
 def test_boxbe_s_challenge_is_none_of_failure() -> None:
     waiting = status(code="4.7.0", reply="waiting for approval")
     assert told(parse(dsn("Boxbe <verify@boxbe.com>", "Approve me.", waiting).encode())) == ("auto-reply", [])
+    by_its_host = waiting.replace("mx.example.jp", "mail.boxbe.com")
+    assert told(parse(dsn(f"Soumu <{OURS}>", "You were waitlisted.", by_its_host).encode())) == ("auto-reply", [])
+    by_its_text = "Add yourself to my Guest List: https://www.boxbe.com/crs?tc=1"
+    assert told(parse(dsn(f"Soumu <{OURS}>", by_its_text, waiting).encode())) == ("auto-reply", [])
+    assert told(parse(dsn(f"Soumu <{OURS}>", by_its_text, status()).encode())) == ("bounce", [OURS])
     assert told(parse(dsn("postmaster@gw.example.jp", "Sorry.", waiting).encode())) == ("bounce", [OURS])
 
 
