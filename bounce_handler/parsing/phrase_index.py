@@ -29,6 +29,7 @@ class PhraseIndex:
         self._by_row = self._grouped_by_rows()
         self._rows = frozenset(self._by_row)
         self._by_word = tuple(self._grouped_by_word().items())
+        self._by_ascii_word = tuple(item for item in self._by_word if item[0].isascii())
 
     def matches(self, text: str) -> list[int]:
         """The numbers of the phrases that the (lower-case) text holds, in their order."""
@@ -37,7 +38,8 @@ class PhraseIndex:
             near = [self._by_row[row] for row in self._rows.intersection(rows)]
             near.append(self._too_short)
         else:
-            near = [group for word, group in self._by_word if word in text]
+            groups = self._by_ascii_word if text.isascii() else self._by_word
+            near = [group for word, group in groups if word in text]
         return sorted({order for group in near for order, phrase in group if phrase in text})
 
     def _grouped_by_rows(self) -> dict[str, _Group]:

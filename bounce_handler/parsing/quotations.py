@@ -8,12 +8,15 @@ and goes on in the words of a reply.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from bounce_handler.parsing import addresses, replies
 
 _BEFORE = 100
 _BEHIND = 120
-_NEAR = 25
+_NEAR = 28
+MAX_NUMBERS = 60
+"""Numbers of the form of a code that are looked at in one text."""
 MAX_QUOTING = 32 * 1024
 """Characters of a notice in which a refusal is looked for."""
 
@@ -30,7 +33,7 @@ _SPEAKER = re.compile(
 _ADDRESS = re.compile(rf"{addresses.PATTERN}[>)\]\"'』」]{{0,3}}(?:[ \t]?[:;,=：、-][\s\"'(]{{0,6}}|\.\.\.[ \t]?)\Z")
 _ADDRESS_BESIDE = re.compile(rf"{addresses.PATTERN}[>)\]\"'』」]{{0,3}}(?:[ \t]{{1,8}}|[ \t]{{0,8}}\n[ \t]{{0,8}})\Z")
 _HOST = re.compile(r"(?:\[[\w.:]{2,45}\]|[\w-]+\.[a-z]{2,})[)>]?(?::|[ \t]?->)[\s\"']{0,6}\Z", re.IGNORECASE)
-_BEGINS = re.compile(r"(?:^|[\n;,.!?()\[\]{}<>|*\"'`=#~“‘；、。，．（「『【・→>-])[\s>|*\"'-]{0,20}\Z")
+_BEGINS = re.compile(r"(?:[\n;,.!?()\[\]{}<>|*\"'`=#~“‘；、。，．（「『【・→>-])[\s>|*\"'-]{0,20}\Z")
 _LABELLED = re.compile(r"[:：][\s\"'「]{0,8}\Z")
 _LETTERS = re.compile(r"[ :,-]{0,3}[<\"'\[]?[A-Za-z]{2}")
 _CITED = re.compile(r"(?:(?<=\w)|(?<=\w ))(?:「[^「」\n]{0,200}」|『[^『』\n]{0,200}』|[\"“][^\"“”\n]{0,200}[\"”])")
@@ -64,12 +67,14 @@ _OPENS_REPLY = re.compile(
 
 def smtp_code(text: str) -> int | None:
     """The first SMTP failure reply that the text quotes."""
-    return next((int(match[1]) for match in replies.codes(text) if _is_reply(text, match)), None)
+    found = islice(replies.codes(text), MAX_NUMBERS)
+    return next((int(match[1]) for match in found if _is_reply(text, match)), None)
 
 
 def status(text: str) -> str:
     """The enhanced status code that the text quotes: the first of a failure, else any, else an empty string."""
-    return replies.preferred(match[1] for match in replies.statuses(text) if _is_status(text, match))
+    found = islice(replies.statuses(text), MAX_NUMBERS)
+    return replies.preferred(match[1] for match in found if _is_status(text, match))
 
 
 def refuses(text: str) -> bool:
@@ -96,21 +101,30 @@ def _is_status(text: str, match: re.Match[str]) -> bool:
 
 def _follows_code(text: str, match: re.Match[str]) -> bool:
     """Whether a reply code of the same class stands before it on its line."""
-    line = text[max(0, match.start(1) - _BEFORE) : match.start(1)].rpartition("\n")[2]
+    line = _before(text, match.start(1)).rpartition("\n")[2]
     code = smtp_code(line)
     return code is not None and str(code)[0] == match[1][0]
 
 
 def _stands(text: str, match: re.Match[str], behind: str) -> bool:
     """Whether it stands where a reply does."""
-    before = text[max(0, match.start(1) - _BEFORE) : match.start(1)]
+    before = _before(text, match.start(1))
     line = behind.partition("\n")[0]
-    if _SPEAKER.search(before) or _ADDRESS.search(before) or _HOST.search(before):
+    near = before[-_NEAR:]
+    if _SPEAKER.search(near) or ((":" in near[-8:] or ">" in near[-8:]) and _HOST.search(before)):
         return True
-    if _ADDRESS_BESIDE.search(before) and _LETTERS.match(line):
+    if "@" in before and (_ADDRESS.search(before) or (_LETTERS.match(line) and _ADDRESS_BESIDE.search(before))):
         return True
-    if _BEGINS.search(before) and not line.startswith(_CLOSING) and (_CONTINUED.match(line) or _WORDS.search(line)):
-        return True
-    if _LABELLED.search(before) and _LETTERS.match(line) and _WORDS.search(line[:_NEAR]):
-        return True
-    return _OPENS_REPLY.match(line) is not None
+    return _begins(near, line) or _OPENS_REPLY.match(line) is not None
+
+
+def _begins(near: str, line: str) -> bool:
+    """Whether line, sentence, quotation or label begins there, and goes on in the words of a reply."""
+    if _BEGINS.search(near):
+        return not line.startswith(_CLOSING) and bool(_CONTINUED.match(line) or _WORDS.search(line))
+    return bool(_LABELLED.search(near) and _LETTERS.match(line) and _WORDS.search(line[:_NEAR]))
+
+
+def _before(text: str, at: int) -> str:
+    """What stands before this place; the start of the text is that of a line."""
+    return text[at - _BEFORE : at] if at >= _BEFORE else f"\n{text[:at]}"

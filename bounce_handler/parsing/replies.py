@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 # Not the dates of Japanese eras (R5.4.1), versions, postal codes (〒500-8384), telephone numbers or counted things.
 # What may not stand before is asked behind the first digit, which is looked for fastest.
@@ -31,14 +31,14 @@ _STAGES = (
 )
 
 
-def statuses(text: str) -> list[re.Match[str]]:
+def statuses(text: str) -> Iterator[re.Match[str]]:
     """Everything that has the form of an enhanced status code."""
-    return list(_STATUS.finditer(text))
+    return _STATUS.finditer(text)
 
 
-def codes(text: str) -> list[re.Match[str]]:
+def codes(text: str) -> Iterator[re.Match[str]]:
     """Everything that has the form of an SMTP failure reply code."""
-    return list(_REPLY.finditer(text))
+    return _REPLY.finditer(text)
 
 
 def status(text: str) -> str:
@@ -54,10 +54,13 @@ def smtp_code(text: str) -> int | None:
 
 def preferred(found: Iterable[str]) -> str:
     """Of several enhanced status codes the one that says most: of a failure, and more than its class."""
-    every = list(found)
-    failing = [code for code in every if code[0] != "2"]
-    specific = [code for code in failing if not code.endswith(".0.0")]
-    return (specific or failing or every or [""])[0]
+    best = ""
+    for code in found:
+        if code[0] != "2" and not is_general(code):
+            return code
+        if not best or (best[0] == "2" and code[0] != "2"):
+            best = code
+    return best
 
 
 def command(text: str) -> str:

@@ -253,7 +253,7 @@ def tells_of_delay(words: str) -> bool:
     """Whether a sentence says that the message is still being tried."""
     if any(map(words.__contains__, _DELAYED)) or any(map(words.__contains__, tongues.DELAYED_ASCII)):
         return True
-    if _FOR_HOURS.search(words):
+    if "delayed" in words and _FOR_HOURS.search(words):
         return True
     return not words.isascii() and (
         _DELAYED_JAPANESE.search(words) is not None or any(map(words.__contains__, tongues.DELAYED))
