@@ -30,8 +30,12 @@ class Spoken:
 
 
 def spoken_for(recipients: Sequence[RecipientReport], email: str) -> Spoken | None:
-    """The recipient that decides. Our mails have one recipient each: other addresses in a report are behind it."""
+    """The recipient that decides. Our mails have one recipient each: other addresses in a report are behind it.
+
+    What a report says without any address is of ours, too.
+    """
     same = spelled(email, recipients, lambda recipient: recipient.address)
+    same = same or [recipient for recipient in recipients if not recipient.address]
     if same:
         return Spoken(_first(same, _ALL_OURS), ours=True)
     return Spoken(_first(recipients, _BEHIND_OURS), ours=False) if recipients else None

@@ -85,7 +85,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecipientReport:
-    """What a report says of one recipient. Codes are None where the report gives none."""
+    """What a report says of one recipient. Codes are None where the report gives none, the address is empty."""
 
     address: str
     action: Action | None

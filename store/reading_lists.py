@@ -129,7 +129,11 @@ def unmatched_view(row: AnyRow) -> dict[str, Any]:
         "type": row.type,
         "message_id": row.message_id,
         "recipients": [
-            told | {"address": mask_email(told["address"]), "diagnostic": shown_text(told["diagnostic"], whole=False)}
+            told
+            | {
+                "address": mask_email(told["address"]) if told["address"] else None,
+                "diagnostic": shown_text(told["diagnostic"], whole=False),
+            }
             for told in recipients
         ],
         "size": row.size,

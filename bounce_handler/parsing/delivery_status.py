@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from bounce_handler.parsing import addresses, replies
 from bounce_handler.parsing.findings import Finding
@@ -23,7 +24,7 @@ _BLANK = re.compile(r"\n[ \t]*\n")
 _FINAL = "final-recipient"
 _RECIPIENTS = ("original-recipient", _FINAL, "x-actual-recipient")
 _OF_RECIPIENTS = frozenset({"action", "status", "diagnostic-code", "remote-mta"})
-_GRAVITY: dict[Action | None, int] = {Action.FAILED: 2, Action.DELAYED: 1}
+_GRAVITY: dict[Action | None, int] = {Action.FAILED: 2, Action.DELAYED: 1, None: 1}
 _ACTIONS = {
     "failed": Action.FAILED,
     "failure": Action.FAILED,
@@ -38,12 +39,24 @@ _ACTIONS = {
     "expanded": Action.EXPANDED,
 }
 _DIAGNOSTIC_TYPE = re.compile(r"^\s*([\w.-]{1,30})\s*;\s*")
+_NO_MAILBOX = re.compile(r"(?:unknown (?:local )?user|(?:local )?user unknown|no such user)\b", re.IGNORECASE)
 
 Fields = dict[str, str]
 
 
 def read(text: str) -> list[Finding]:
-    """The recipients of a delivery-status body, or of several one after the other, in order."""
+    """The recipients of a delivery-status body, or of several one after the other, in order.
+
+    A body that gives none of its recipients an address (a local user's bare name, X.400, a name blacked out) has
+    one finding without an address, of the gravest that it says; none where it says nothing of delivery.
+    """
+    findings, message = _all(text)
+    named = [finding for finding in findings if finding.address.rpartition("@")[0]]
+    return _one_each(named) if named else _unnamed([*findings, _finding(message, {})])
+
+
+def _all(text: str) -> tuple[list[Finding], Fields]:
+    """What is said of each recipient, named or not, and the fields of the message as a whole."""
     message: Fields = {}
     findings: list[Finding] = []
     for group in _joined(_groups(text)):
@@ -53,7 +66,13 @@ def read(text: str) -> list[Finding]:
             message.update(group)
         if len(findings) >= MAX_RECIPIENTS:
             break
-    return _one_each(finding for finding in findings if finding.address.rpartition("@")[0])
+    return findings, message
+
+
+def _unnamed(findings: Iterable[Finding]) -> list[Finding]:
+    telling = [finding for finding in findings if finding.action or finding.status]
+    gravest = sorted(telling, key=_gravity, reverse=True)[:1]
+    return [replace(finding, address="") for finding in gravest]
 
 
 def fields(text: str) -> Fields:
@@ -108,18 +127,23 @@ def _one_each(findings: Iterable[Finding]) -> list[Finding]:
     found: dict[str, Finding] = {}
     for finding in findings:
         earlier = found.setdefault(finding.address.lower(), finding)
-        if _GRAVITY.get(finding.action, 0) > _GRAVITY.get(earlier.action, 0):
+        if _gravity(finding) > _gravity(earlier):
             found[finding.address.lower()] = finding
     return list(found.values())
+
+
+def _gravity(finding: Finding) -> int:
+    return _GRAVITY.get(finding.action, 0)
 
 
 def _finding(group: Fields, message: Fields) -> Finding:
     diagnostic = group.get("diagnostic-code", "")
     typed = _DIAGNOSTIC_TYPE.match(diagnostic)
     reporter = typed[1].lower() if typed else ""
-    # The reply of a delivery program (x-unix) is told from that of a server by its type alone.
-    bare = diagnostic[typed.end() :] if typed and reporter != "x-unix" else diagnostic
     status = replies.status(group.get("status", ""))
+    words = diagnostic[typed.end() :] if typed else diagnostic
+    # The reply of a delivery program (x-unix) is told from that of a server by its type alone.
+    bare = diagnostic if reporter == "x-unix" and not _is_of_mailbox(status, words) else words
     if replies.is_general(status):
         status = replies.status(bare) or status
     return Finding(
@@ -135,6 +159,11 @@ def _finding(group: Fields, message: Fields) -> Finding:
     )
 
 
+def _is_of_mailbox(status: str, words: str) -> bool:
+    """Whether a delivery program has not failed itself, but says what is the matter with the mailbox."""
+    return status[2:4] in ("1.", "2.") or _NO_MAILBOX.match(words) is not None
+
+
 def _address(group: Fields) -> str:
     """The address the sender used where the report has it: that is the one the sender knows."""
     candidates = [addresses.typed(group[name]) for name in _RECIPIENTS if name in group]
@@ -142,7 +171,8 @@ def _address(group: Fields) -> str:
 
 
 def _action(value: str, status: str) -> Action | None:
+    """None where no action is given and the status does not tell: a temporary one may have ended in either way."""
     words = value.lower().replace("(", " ").split()
     if words and words[0].strip(".,;") in _ACTIONS:
         return _ACTIONS[words[0].strip(".,;")]
-    return {"5": Action.FAILED, "4": Action.DELAYED, "2": Action.DELIVERED}.get(status[:1])
+    return {"5": Action.FAILED, "2": Action.DELIVERED}.get(status[:1])

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
-from bounce_handler.parsing import addresses, context, delivery_status, mime, notices, original
+from bounce_handler.parsing import addresses, context, delivery_status, mime, notices, original, replying
 from bounce_handler.parsing.findings import Finding
 from bounce_handler.parsing.mail import Mail
+from core.reports import Action
 
 _LABELS = "|".join(
     (
@@ -44,7 +45,11 @@ def fields_in_text(mail: Mail) -> list[Finding]:
     """RFC 3464 fields that stand in the text itself (Amazon WorkMail, gateways that flatten reports)."""
     text = mail.notice[: notices.MAX_NOTICE]
     found = delivery_status.read(text) if "-recipient" in text.lower() else []
+    if found and not found[0].address:
+        return []
     context.enrich(found, text)
+    for finding in found:
+        finding.action = finding.action or action_by_codes(mail, finding)
     return found
 
 
@@ -107,6 +112,35 @@ def addressee(mail: Mail) -> list[Finding]:
     """Whom the returned message was addressed to, where the report names nobody and that was one person."""
     found = _addressees(mail)
     return _all_with_notice(mail, found) if len(found) == 1 else []
+
+
+def unnamed(mail: Mail) -> list[Finding]:
+    """What a mail system says of the message as a whole, naming nobody: a finding without an address.
+
+    Nothing but the null path tells whose it is, and nothing is returned, so that it must say in words what happened.
+    """
+    if not (mail.is_from_machine and mail.has_null_path):
+        return []
+    if replying.is_marked(mail) and not mail.has_subject_of_failure:
+        return []
+    says = mail.tells_of_failure or mail.is_delay or mail.is_given_up
+    return _all_with_notice(mail, [""]) if says or (mail.quotes_refusal and mail.has_subject_of_failure) else []
+
+
+def action_by_codes(mail: Mail, finding: Finding) -> Action | None:
+    """What a group without an Action field tells: a temporary code is of a delay unless the words say that it ended."""
+    if (finding.smtp_code or 0) >= 500:
+        return Action.FAILED
+    if finding.status or finding.smtp_code:
+        return Action.FAILED if _has_ended(mail) else Action.DELAYED
+    if mail.is_delay:
+        return Action.DELAYED
+    return Action.FAILED if mail.tells_of_failure else None
+
+
+def _has_ended(mail: Mail) -> bool:
+    returns = mail.has_subject_of_failure and mail.tells_of_failure
+    return mail.is_given_up or (returns and not mail.is_delay)
 
 
 def _addressees(mail: Mail) -> list[str]:

@@ -15,6 +15,7 @@ from core.reports import ParsedReport, ReportType
 def lines(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
     """One JSON object for every file named or below a folder named, in name order.
 
+    The address is null where a report names nobody.
     A file that cannot be read gives an object of type `other` with an `error` key besides; the rest go on.
     """
     for path in paths:
@@ -52,7 +53,7 @@ def _object(file: Path, report: ParsedReport) -> dict[str, Any]:
         "type": report.type,
         "recipients": [
             {
-                "address": recipient.address,
+                "address": recipient.address or None,
                 "action": recipient.action,
                 "status": recipient.status,
                 "smtp_code": recipient.smtp_code,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from bounce_handler.parsing import (
     context,
@@ -70,7 +71,7 @@ def parse(raw: bytes) -> ParsedReport:
 def read(raw: bytes) -> ParsedReport:
     """What the mail reports."""
     mail = Mail(mime.read(raw))
-    return _judge(mail) or _passed_on(mail) or _guessed(mail) or _answered(mail)
+    return _judge(mail) or _passed_on(mail) or _guessed(mail) or _unnamed(mail) or _answered(mail)
 
 
 def _judge(mail: Mail) -> ParsedReport | None:
@@ -95,8 +96,21 @@ def _only_answers(mail: Mail) -> bool:
 def _in_fields(mail: Mail) -> list[Finding]:
     """The machine-readable part, with what the text beside it adds."""
     found = delivery_status.read(mail.status_text) if mail.status_text else []
+    if found and not found[0].address:
+        found = _of_whom(mail, found[0])
     context.enrich(found, mail.notice)
+    for finding in found:
+        finding.action = finding.action or lastresort.action_by_codes(mail, finding)
     return found
+
+
+def _of_whom(mail: Mail, told: Finding) -> list[Finding]:
+    """Whose a machine-readable part without an address is: the words name him, or the message that it returns."""
+    named = in_words(mail) if told.action in (Action.FAILED, None) else []
+    if len(named) > 1:
+        return named
+    whom = named or lastresort.addressee(mail) or lastresort.sole_address(mail)
+    return [replace(told, address=one.address) for one in whom] or [told]
 
 
 def in_words(mail: Mail) -> list[Finding]:
@@ -134,6 +148,12 @@ def _passed_on(mail: Mail) -> ParsedReport | None:
 def _guessed(mail: Mail) -> ParsedReport | None:
     """A failure that names nobody is the addressee's of the message it returns."""
     found = lastresort.addressee(mail) if evidence.reports(mail) else []
+    return _answer(mail, _type(_told(mail, found)), found) if found else None
+
+
+def _unnamed(mail: Mail) -> ParsedReport | None:
+    """A failure or delay that names nobody and returns nothing: of the one recipient of the mail that it came back to."""
+    found = lastresort.unnamed(mail) if evidence.reports(mail) else []
     return _answer(mail, _type(_told(mail, found)), found) if found else None
 
 

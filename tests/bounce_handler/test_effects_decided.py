@@ -236,3 +236,12 @@ def test_a_letter_to_the_return_path_is_no_report_and_leaves_a_trace(status: Sta
     verdict = decided(status, ReportType.OTHER)
     assert isinstance(verdict, Unmatched)
     assert verdict == Unmatched("not-a-report", Change("message", None, "other-mail", NOW, {"report": "report"}))
+
+
+@pytest.mark.parametrize("action", Action)
+def test_what_a_report_says_without_an_address_is_of_ours(action: Action) -> None:
+    kinds = {Action.FAILED: ReportType.BOUNCE, Action.DELAYED: ReportType.DELAY}
+    kind = kinds.get(action, ReportType.SUCCESS)
+    unnamed = effect(Status.SENT, kind, told("", action))
+    named = effect(Status.SENT, kind, told(OURS, action))
+    assert unnamed == named

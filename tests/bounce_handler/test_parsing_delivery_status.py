@@ -41,7 +41,7 @@ def test_actions(value: str, action: Action) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "action"), [("5.1.1", Action.FAILED), ("4.4.1", Action.DELAYED), ("2.1.5", Action.DELIVERED), ("", None)]
+    ("status", "action"), [("5.1.1", Action.FAILED), ("4.4.1", None), ("2.1.5", Action.DELIVERED), ("", None)]
 )
 def test_without_an_action_the_class_of_the_status_tells_it(status: str, action: Action | None) -> None:
     assert one(RECIPIENT, f"Status: {status}").action is action
@@ -112,8 +112,52 @@ def test_of_one_recipient_the_gravest_counts(order: tuple[str, str]) -> None:
     assert found.action is Action.FAILED
 
 
-def test_recipients_without_an_address_are_none() -> None:
-    assert delivery_status.read("Final-Recipient: rfc822; @mx.example.org\nAction: failed\n") == []
+ACTIONS = ("delivered", "delayed", "failed", "relayed")
+UNNAMED = (
+    *("LOCAL;<soumu>", "rfc822; soumu", "rfc822; @mx.example.org", "rfc822; <redacted>", "rfc822;"),
+    *("x-notes; CN=soumu/O=hospital", "X400; c=jp; a= ; p=ex; s=soumu"),
+)
+
+
+@pytest.mark.parametrize("name", UNNAMED)
+@pytest.mark.parametrize("action", ["failed", "delayed", "delivered", "relayed", "expanded"])
+def test_what_is_said_of_a_recipient_without_an_address_is_kept(name: str, action: str) -> None:
+    found = one(f"Final-Recipient: {name}", f"Action: {action}", "Status: 4.2.2", "Diagnostic-Code: smtp; 452 full")
+    assert (found.address, found.action, found.status, found.smtp_code) == ("", Action(action), "4.2.2", 452)
+
+
+def test_of_recipients_without_an_address_the_gravest_counts() -> None:
+    groups = [f"Final-Recipient: {name}\nAction: {action}" for name, action in zip(UNNAMED, ACTIONS, strict=False)]
+    assert one("\n\n".join(groups)).action is Action.FAILED
+
+
+def test_a_recipient_with_an_address_goes_before_those_without() -> None:
+    found = one("Final-Recipient: LOCAL;<jimu>", "Action: failed", "", RECIPIENT, "Action: delivered")
+    assert (found.address, found.action) == ("soumu@example.jp", Action.DELIVERED)
+
+
+def test_fields_without_a_recipient_are_of_the_message() -> None:
+    found = one("Action: failed", "Status: 5.1.1")
+    assert (found.address, found.action, found.status) == ("", Action.FAILED, "5.1.1")
+
+
+def test_a_body_that_says_nothing_of_delivery_has_no_recipient() -> None:
+    assert delivery_status.read("Reporting-MTA: dns; a.example\n\nFinal-Recipient: LOCAL;<soumu>\n") == []
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "diagnostic"),
+    [
+        ("5.1.1", "user unknown", "user unknown"),
+        ("5.1.1", 'unknown user: "soumu"', 'unknown user: "soumu"'),
+        ("5.2.2", "mailbox is over its limit", "mailbox is over its limit"),
+        ("5.3.0", "No such user", "No such user"),
+        ("5.3.0", "cannot write", "x-unix; cannot write"),
+        ("4.3.0", "temporary failure", "x-unix; temporary failure"),
+    ],
+)
+def test_a_program_s_word_on_the_mailbox_is_no_trouble_of_the_program(status: str, words: str, diagnostic: str) -> None:
+    assert one(RECIPIENT, f"Status: {status}", f"Diagnostic-Code: x-unix; {words}").diagnostic == diagnostic
 
 
 def test_the_number_of_recipients_is_bounded() -> None:
