@@ -15,6 +15,13 @@ PATTERN = rf"(?:{_ATOM}{{1,128}}+|\"[^\"\s@]{{1,128}}+\")@(?:{_DOMAIN})"
 _IN_TEXT = re.compile(rf"(?<!{_ATOM})({PATTERN})")
 _TYPE = re.compile(r"^(?:\s*+(?:rfc/?822|utf-8|smtp|unknown|internet|local|mailto)\s*+[;:]\s*+){1,3}", re.IGNORECASE)
 _XTEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_WIDE = "Ａ-Ｚａ-ｚ０-９．＿＋－\u2212"
+# Begins with the @ itself, which is looked for fastest.
+_BESIDE_AT = re.compile(rf"@(?:(?<=[{_WIDE}]@)|[\w.-]{{0,80}}[{_WIDE}])", re.ASCII)
+_IN_WIDE_LETTERS = re.compile(
+    rf"(?<![\w.+-])[A-Za-z0-9._+{_WIDE}-]{{1,128}}+[@＠][A-Za-z0-9._{_WIDE}-]{{1,253}}",
+)
+_NARROWED = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x2212: "-"}
 _SPACED = re.compile(r"^[^\s@]{1,128}@[^\s@]{1,255}$")
 
 
@@ -40,13 +47,20 @@ def typed(value: str) -> str:
     An address that is none by syntax is given back as far as it reads, so that nothing is lost: old gateways
     write X.400 names, sendmail the bare name of a local user.
     """
-    bare = _XTEXT.sub(_unescape, _TYPE.sub("", value[: 4 * MAX_ADDRESS])).strip()
+    bare = narrow(_XTEXT.sub(_unescape, _TYPE.sub("", value[: 4 * MAX_ADDRESS])).strip())
     if "<" in bare and ">" in bare:
         bare = bare[bare.rfind("<") + 1 :].partition(">")[0].strip()
     bare = bare.strip("<>;, \t")
     if _SPACED.match(bare):
         return trim(bare)[:MAX_ADDRESS]
     return (first(bare) or bare)[:MAX_ADDRESS]
+
+
+def narrow(text: str) -> str:
+    """The text with the addresses in it that are written in full-width letters (ｓｏｕｍｕ＠) in ordinary ones."""
+    if text.isascii() or not ("＠" in text or _BESIDE_AT.search(text)):
+        return text
+    return _IN_WIDE_LETTERS.sub(lambda match: match[0].translate(_NARROWED), text)
 
 
 def domain(address: str) -> str:

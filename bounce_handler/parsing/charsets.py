@@ -29,6 +29,7 @@ _ALIASES = {
 }
 _JIS_LABELS = ("iso-2022-jp", "iso2022-jp", "iso2022jp", "csiso2022jp", "cp5022", "jis")
 _ESCAPE = re.compile(rb"\x1b(\$[@B]|\$\(D|\([BJI])")
+_LOST_ESCAPE = re.compile(rb"(\$[@B])((?:[!-t][!-~]){1,400}?)\(B")
 _KANA = re.compile(r"[ぁ-んァ-ヶ]")
 _MAX_LABEL = 40
 _SAMPLE = 4096
@@ -39,11 +40,13 @@ def decode(data: bytes, label: str) -> str:
     """The text of `data` labelled `label` (may be empty). Never raises; what cannot be read becomes U+FFFD."""
     if b"\x1b$" in data:
         return _decode_jis(data)
-    if data.isascii():
+    if data.isascii() and b"(B" not in data:
         return data.decode("ascii")
     name = label.strip().strip("\"'").lower()[:_MAX_LABEL]
     if name.startswith(_JIS_LABELS):
-        return _guess(data)
+        # Gateways that drop control characters leave the rest of the escape sequences.
+        mended = _LOST_ESCAPE.sub(b"\x1b\\1\\2\x1b(B", data)
+        return _decode_jis(mended) if mended != data else _guess(data)
     return _decode_labelled(data, _ALIASES.get(name, name))
 
 

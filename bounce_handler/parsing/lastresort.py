@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
-from bounce_handler.parsing import addresses, context, delivery_status, mime, notices, original, replying
+from bounce_handler.parsing import addresses, blocks, context, delivery_status, mime, notices, original, replying
 from bounce_handler.parsing.findings import Finding
 from bounce_handler.parsing.mail import Mail
 from core.reports import Action
@@ -37,7 +37,7 @@ _LABELLED = re.compile(
 _LIST_ADMIN = re.compile(r"([\w.+-]{1,64})-admin@([\w.-]{1,255})")
 _DESKS = ("postmaster", "mailer-daemon", "support", "help", "abuse", "admin", "info@", "contact", "webmaster", "noc@")
 _BARE_NAME = re.compile(
-    r"^[ \t]+([\w.+=-]{1,64})(?:[ \t]*\([^()\n]{0,100}\)|[ \t]{2,}\S[^\n]{0,100})?[ \t]*$", re.MULTILINE
+    r"^[ \t]+([A-Za-z0-9_.+=-]{1,64})(?:[ \t]*\([^()\n]{0,100}\)|[ \t]{2,}\S[^\n]{0,100})?[ \t]*$", re.MULTILINE
 )
 
 
@@ -55,14 +55,14 @@ def fields_in_text(mail: Mail) -> list[Finding]:
 
 def labelled(mail: Mail) -> list[Finding]:
     """Lines such as `Unknown user: a@example.jp`, each with the text up to the next."""
-    text = mail.notice[: notices.MAX_NOTICE]
+    text = mail.naming[: notices.MAX_NOTICE]
     matches = list(_LABELLED.finditer(text))[: notices.MAX_RECIPIENTS]
     ends = [match.start() for match in matches[1:]] + [len(text)][: len(matches)]
-    blocks = {
+    found = {
         match.group(1).lower(): (addresses.trim(match.group(1)), text[match.start() : end], text[match.end() : end])
         for match, end in zip(matches, ends, strict=True)
     }
-    return [notices.finding(*block) for block in blocks.values()]
+    return [notices.finding(*block) for block in found.values()]
 
 
 def failed_recipients_header(mail: Mail) -> list[Finding]:
@@ -72,7 +72,7 @@ def failed_recipients_header(mail: Mail) -> list[Finding]:
 
 def lines_with_address(mail: Mail) -> list[Finding]:
     """Lines that begin with an address, whatever stands above them."""
-    return notices.on_lines(mail.notice[: notices.MAX_NOTICE], mail.own_addresses)
+    return notices.on_lines(mail.naming[: notices.MAX_NOTICE], mail.own_addresses)
 
 
 def mailing_list(mail: Mail) -> list[Finding]:
@@ -103,7 +103,7 @@ def sole_address(mail: Mail) -> list[Finding]:
     """The one address that a notice mentions, desks that help aside: a robot's, or one that quotes a refusal."""
     if not (mail.is_from_robot or mail.quotes_refusal):
         return []
-    mentioned = addresses.find(mail.notice[: notices.MAX_NOTICE])
+    mentioned = notices.mentioned(mail.naming[: notices.MAX_NOTICE])
     found = [a for a in mentioned if a.lower() not in mail.own_addresses and not a.lower().startswith(_DESKS)]
     return _all_with_notice(mail, found) if len(found) == 1 else []
 
@@ -149,7 +149,7 @@ def _addressees(mail: Mail) -> list[str]:
 
 
 def _all_with_notice(mail: Mail, found: Iterable[str]) -> list[Finding]:
-    told = notices.finding("", mail.notice[: notices.MAX_BLOCK])
+    told = notices.finding("", mail.notice[: blocks.MAX_BLOCK])
     return [replace(told, address=address) for address in found]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from bounce_handler.parsing import addresses, delivery_status, mime, original, quotations, statements
+from bounce_handler.parsing import addresses, delivery_status, mime, original, quotations, statements, visible
 from bounce_handler.parsing.lazy import Lazy
 from bounce_handler.parsing.wording import FAILED, FAILURES, ROBOTS
 
@@ -19,12 +19,10 @@ _RETURNED = frozenset(
         "message/partial",
     },
 )
-_HIDDEN = re.compile(r"<(?:style|script|head)\b[^<]*+(?:<(?!/(?:style|script|head)\b)[^<]*+)*+", re.IGNORECASE)
-_BREAK = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d)\b[^<>]{0,500}>", re.IGNORECASE)
+_OWN = ("from", "to", "return-path", "delivered-to", "in-reply-to", "references")
 _PARAGRAPH = re.compile(r"\n[ \t>]*\n")
 # Between Japanese and Chinese letters alone: Cyrillic and Korean words are parted by blanks.
 _WRAP = re.compile(r"(?<=[\u2e80-\ua4cf\uf900-\uffef]) (?=[\u2e80-\ua4cf\uf900-\uffef])")
-_TAG = re.compile(r"<(?![\w.+-]{1,64}@)[^<>]{0,2000}>")
 
 MAX_WORDS = 8 * 1024
 """Characters of a notice that are searched for what kind of mail it is."""
@@ -51,7 +49,7 @@ class Mail:
     @Lazy
     def subject(self) -> str:
         """The decoded subject in lower case."""
-        return self.headers.text("subject").lower()
+        return visible.text(self.headers.text("subject")).lower()
 
     @Lazy
     def is_from_robot(self) -> bool:
@@ -60,8 +58,12 @@ class Mail:
 
     @Lazy
     def own_addresses(self) -> frozenset[str]:
-        """Where this mail comes from and goes to, lower case: hardly ever what it reports about."""
-        named = [self.headers.get(name) for name in ("from", "to", "return-path", "delivered-to")]
+        """Where this mail comes from and goes to, lower case: hardly ever what it reports about.
+
+        Message-IDs that it answers or returns are among them, as they have the form of addresses.
+        """
+        named = [self.headers.get(name) for name in _OWN]
+        named.append(self.returned_id or "")
         return frozenset(address.lower() for address in addresses.find(" ".join(named)))
 
     @Lazy
@@ -78,15 +80,20 @@ class Mail:
             if part.type in _RETURNED or part.type in delivery_status.TYPES:
                 break
             if part.type == "text/plain" or (part.main_type == "multipart" and not part.children):
-                texts.append(part.text)
+                texts.append(visible.text(part.text))
             elif part.type == "text/html" and not texts:
-                texts.append(_plain(part.text))
+                texts.append(visible.of_html(part.text))
         return "\n".join(texts)
 
     @Lazy
     def notice(self) -> str:
         """What the reporting system itself says: the body without a quoted original message."""
         return self._halves[0]
+
+    @Lazy
+    def naming(self) -> str:
+        """The notice as addresses are looked for in it: without the Message-IDs that it cites, which look like some."""
+        return original.without_ids(self.notice)
 
     @Lazy
     def words(self) -> str:
@@ -112,6 +119,11 @@ class Mail:
                 block = part.payload.lstrip(b"\n")[: original.MAX_RETURNED].partition(b"\n\n")[0]
                 return block.decode("utf-8", "replace")
         return self._halves[1]
+
+    @Lazy
+    def returned_id(self) -> str | None:
+        """The Message-ID of the message that is returned, without angle brackets."""
+        return original.message_id(self.returned) if self.returned else None
 
     @Lazy
     def encloses_original(self) -> bool:
@@ -189,7 +201,3 @@ class Mail:
     def is_delay(self) -> bool:
         """Whether it says that the message is still being tried, and not that this is over."""
         return statements.tells_of_delay(self.sentences) and not self.is_given_up
-
-
-def _plain(html: str) -> str:
-    return _TAG.sub(" ", _BREAK.sub("\n", _HIDDEN.sub(" ", html))).replace("&lt;", "<").replace("&gt;", ">")

@@ -8,6 +8,7 @@ asked to look, at most `MAX_DEPTH` deep, and decodes only the parts that are rea
 from __future__ import annotations
 
 import binascii
+import codecs
 import re
 from collections.abc import Iterator
 
@@ -94,7 +95,7 @@ class Part:
 
 def read(raw: bytes) -> Part:
     """The mail as a tree that unfolds as it is looked at. Never raises."""
-    return Part(unify_line_ends(raw[:MAX_BYTES]).lstrip(b"\n"))
+    return Part(unify_line_ends(raw[:MAX_BYTES].removeprefix(codecs.BOM_UTF8)).lstrip(b"\n"))
 
 
 def _pieces(body: bytes, boundary: bytes) -> list[bytes]:

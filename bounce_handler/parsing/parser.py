@@ -152,7 +152,7 @@ def _guessed(mail: Mail) -> ParsedReport | None:
 
 
 def _unnamed(mail: Mail) -> ParsedReport | None:
-    """A failure or delay that names nobody and returns nothing: of the one recipient of the mail that it came back to."""
+    """A failure or delay that names nobody and returns nothing: it is of the one recipient of the mail it came to."""
     found = lastresort.unnamed(mail) if evidence.reports(mail) else []
     return _answer(mail, _type(_told(mail, found)), found) if found else None
 
@@ -170,8 +170,8 @@ def _answer(mail: Mail, kind: ReportType, found: list[Finding]) -> ParsedReport:
 
 def _original_id(mail: Mail) -> str | None:
     """The Message-ID of ours: from what is returned, else from a field or line that the report has for it."""
-    told = (mail.returned, mail.status_text or "", mail.notice)
-    found = next((identity for text in told if (identity := original.message_id(text))), None)
+    told = (mail.status_text or "", mail.notice)
+    found = mail.returned_id or next((identity for text in told if (identity := original.message_id(text))), None)
     return found or replying.received_id(mail) or ses.message_id(mail)
 
 
