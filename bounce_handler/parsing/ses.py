@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from bounce_handler.parsing import addresses, replies
@@ -20,13 +21,25 @@ _SUBTYPES = {
     "ContentRejected": Reason.CONTENTERROR,
     "AttachmentRejected": Reason.POLICYVIOLATION,
 }
+_DELAYS = {
+    "MailboxFull": Reason.MAILBOXFULL,
+    "SpamDetected": Reason.SPAMDETECTED,
+    "TransientCommunicationFailure": Reason.NETWORKERROR,
+    "RecipientServerError": Reason.SYSTEMERROR,
+}
 
 
 def read(mail: Mail) -> list[Finding]:
     """The recipients of a notification; none where the mail is no notification."""
     notification = _notification(mail)
     kind = str(_part(notification, "notificationType") or _part(notification, "eventType"))
-    readers = {"Bounce": _bounced, "Complaint": _complained, "Delivery": _delivered}
+    readers = {
+        "Bounce": _bounced,
+        "Complaint": _complained,
+        "Delivery": _delivered,
+        "DeliveryDelay": _delayed,
+        "Reject": _rejected,
+    }
     return readers[kind](notification) if kind in readers else []
 
 
@@ -50,6 +63,19 @@ def _bounced(notification: Any) -> list[Finding]:
     bounce = _part(notification, "bounce")
     subtype = _SUBTYPES.get(str(_part(bounce, "bounceSubType")))
     return [_failure(recipient, subtype) for recipient in _rows(bounce, "bouncedRecipients")]
+
+
+def _delayed(notification: Any) -> list[Finding]:
+    delay = _part(notification, "deliveryDelay")
+    kind = _DELAYS.get(str(_part(delay, "delayType")))
+    rows = _rows(delay, "delayedRecipients")
+    return [replace(_failure(recipient, kind), action=Action.DELAYED) for recipient in rows]
+
+
+def _rejected(notification: Any) -> list[Finding]:
+    """SES took the mail and did not send it, as it holds malware."""
+    rows = _rows(_part(notification, "mail"), "destination")
+    return [Finding(_address(row), Action.FAILED, reason=Reason.VIRUSDETECTED) for row in rows]
 
 
 def _failure(recipient: Any, subtype: Reason | None) -> Finding:
