@@ -18,6 +18,7 @@ _LONGEST_COMMAND = 2048
 _BUFFER_OCTETS = 256 * 1024
 _NOT_LAST = ("250", "354")
 """Replies after which a conversation goes on; the others may be followed by its end, or by TLS."""
+_OFFERED = ("EHLO", "HELO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "HELP", "QUIT")
 
 
 class House(Protocol):
@@ -111,6 +112,11 @@ class Conversation(SMTP):
             await self.push("503 5.5.1 TLS is on already")
             return
         await super().smtp_STARTTLS(arg)
+
+    @override
+    async def smtp_HELP(self, arg: str | None) -> None:
+        """List what is offered: aiosmtpd's own answer has AUTH and VRFY in it."""
+        await self.push(f"214 2.0.0 Commands: {' '.join(_OFFERED)}")
 
     @override
     async def smtp_DATA(self, arg: str | None) -> None:

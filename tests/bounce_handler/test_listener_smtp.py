@@ -212,6 +212,17 @@ async def test_nothing_is_told_about_addresses(sqlite_bounces: Any, listen: Any,
         assert (await relay.execute_command(command)).code == int(code)
 
 
+@pytest.mark.parametrize("command", [b"HELP", b"HELP VRFY"])
+async def test_help_lists_what_is_offered(sqlite_bounces: Any, listen: Any, command: bytes) -> None:
+    post = await listen(sqlite_bounces)
+    async with post.client() as relay:
+        await relay.ehlo()
+        answer = await relay.execute_command(command)
+        assert answer.code == 214
+        assert {"MAIL", "RCPT", "DATA", "QUIT"} <= set(answer.message.split())
+        assert {"AUTH", "VRFY", "EXPN"}.isdisjoint(answer.message.split())
+
+
 async def test_commands_in_one_packet_are_answered_in_order(sqlite_bounces: Any, listen: Any) -> None:
     post = await listen(sqlite_bounces)
     octets = (
