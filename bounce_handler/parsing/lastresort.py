@@ -10,7 +10,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
-from bounce_handler.parsing import addresses, blocks, context, delivery_status, mime, notices, original, replying
+from bounce_handler.parsing import (
+    addresses,
+    blocks,
+    context,
+    delivery_status,
+    mime,
+    notices,
+    original,
+    replying,
+    statements,
+)
 from bounce_handler.parsing.findings import Finding
 from bounce_handler.parsing.mail import Mail
 from core.reports import Action
@@ -117,14 +127,23 @@ def addressee(mail: Mail) -> list[Finding]:
 def unnamed(mail: Mail) -> list[Finding]:
     """What a mail system says of the message as a whole, naming nobody: a finding without an address.
 
-    Nothing but the null path tells whose it is, and nothing is returned, so that it must say in words what happened.
+    Nothing but the null path tells whose it is, and nothing is returned, so that it must say in words what happened,
+    and no more: receipts and digests speak of failures too, and phishing mails have a link.
     """
     if not (mail.is_from_machine and mail.has_null_path):
         return []
     if replying.is_marked(mail) and not mail.has_subject_of_failure:
         return []
+    return _all_with_notice(mail, [""]) if _says_what_happened(mail) else []
+
+
+def _says_what_happened(mail: Mail) -> bool:
+    if mail.quotes_refusal and mail.has_subject_of_failure:
+        return True
+    if statements.tells_of_arrival(mail.sentences) or statements.tells_of_holding(mail.sentences):
+        return False
     says = mail.tells_of_failure or mail.is_delay or mail.is_given_up
-    return _all_with_notice(mail, [""]) if says or (mail.quotes_refusal and mail.has_subject_of_failure) else []
+    return says and (mail.quotes_refusal or "://" not in mail.notice)
 
 
 def action_by_codes(mail: Mail, finding: Finding) -> Action | None:

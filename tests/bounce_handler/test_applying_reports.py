@@ -67,6 +67,36 @@ async def test_a_forward_that_is_gone_does_not_suppress_our_address(bounces: Any
     assert "転送先など、別のメールアドレス（d***@example.com）についての通知です。" in shown[0].notes
 
 
+@pytest.mark.parametrize(
+    ("action", "status", "event"),
+    [
+        ("failed", "undelivered", "bounced"),
+        ("delayed", "sent", "delay-reported"),
+        ("delivered", "sent", "delivery-reported"),
+    ],
+)
+async def test_a_report_that_names_nobody_is_of_the_message_it_came_to(
+    bounces: Any, compose: Any, action: str, status: str, event: str
+) -> None:
+    message_id = await bounces.message()
+    await bounces.report(compose(recipients={"<redacted>": action}), message_id)
+    assert (await bounces.facts(message_id))["status"] == status
+    (told,) = await bounces.events(message_id)
+    assert told["type"] == event
+    assert "forwarded_to" not in told["detail"]
+    assert await bounces.suppressions() == ([("soumu@example.jp", "all")] if action == "failed" else [])
+
+
+async def test_a_notice_without_any_address_ends_the_message_it_came_to(bounces: Any) -> None:
+    message_id = await bounces.message()
+    raw = (
+        "Return-Path: <>\r\nFrom: MAILER-DAEMON@gw.example.jp\r\nSubject: Failure\r\n\r\nIt could not be delivered.\r\n"
+    )
+    await bounces.report(raw.encode(), message_id)
+    facts = await bounces.facts(message_id)
+    assert (facts["status"], facts["reason"], facts["bounce_class"]) == ("undelivered", "undefined", "soft")
+
+
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize(
     ("first", "action", "event"),

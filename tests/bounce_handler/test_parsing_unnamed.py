@@ -138,6 +138,9 @@ def one_or_none(report: ParsedReport) -> str | None:
         "The mail system will be down for maintenance on Sunday.",
         "メールを受け付けました。担当者が確認いたします。",
         "Your message was delivered.",
+        "Your message was successfully delivered. If another could not be delivered, you will be told.",
+        "A message could not be delivered: your mailbox is full. Click https://mail.example.com/ to mend it.",
+        "Messages that have not been delivered are being held for review.",
     ],
 )
 def test_a_mail_system_that_tells_of_no_failure_reports_none(words: str) -> None:

@@ -45,6 +45,13 @@ async def test_what_belongs_to_no_message_is_listed_masked(kept: Any) -> None:
     assert await kept.audited() == []
 
 
+async def test_a_report_that_names_nobody_has_no_address(api: Any) -> None:
+    told = RecipientReport("", Action.FAILED, None, None, Reason.UNDEFINED, BounceClass.SOFT, None)
+    await api.report(ParsedReport(ReportType.BOUNCE, (told,)), state="unmatched", reason="no-token", raw=RAW)
+    (unmatched,) = (await api.get("/v1/bounces/unmatched"))["items"]
+    assert [recipient["address"] for recipient in unmatched["recipients"]] == [None]
+
+
 async def test_the_mail_itself_is_kept_whole(kept: Any) -> None:
     answer = await kept.ask(Role.HELPDESK, "GET", f"/v1/bounces/unmatched/{kept.report_id}/raw")
     assert answer.status_code == 200
