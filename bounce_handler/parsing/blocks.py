@@ -48,6 +48,8 @@ def read(lines: Sequence[str], pattern: re.Pattern[str], above: str = "") -> dic
         return {}
     ends = [*[start.above for start in starts[1:]], len(lines)]
     blocks = {start.address.lower(): _block(lines, start, end) for start, end in zip(starts, ends, strict=False)}
+    if len(blocks) == 1:
+        return blocks
     leading = [_leading(lines, start.line, above) for start in starts]
     failed = {key: block for (key, block), lead in zip(blocks.items(), leading, strict=True) if not _asks(lead, block)}
     return failed or blocks
