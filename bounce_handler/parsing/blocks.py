@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bounce_handler.parsing import addresses, replies
+from bounce_handler.parsing import addresses, quotations
 
 MAX_BLOCK = 3000
 
@@ -79,7 +79,7 @@ def _introduction(lines: Sequence[str], number: int, floor: int) -> int:
     # What goes on from the line of another recipient is said of that one, all but its last line.
     first = last if first == floor and floor else first
     told = "\n".join(lines[first : last + 1])
-    return number if "@" in told or replies.smtp_code(told) or replies.status(told) else first
+    return number if "@" in told or quotations.smtp_code(told) or quotations.status(told) else first
 
 
 def _worded(lines: Sequence[str], number: int, floor: int) -> int:
@@ -107,4 +107,4 @@ def _asks(leading: str, block: Block) -> bool:
     """Whether the line above leads to somebody who helps, and no refusal is quoted for him."""
     if leading.endswith(_SENTENCE_ENDS) or not _ADVICE.search(leading):
         return False
-    return not (replies.smtp_code(block.text) or replies.status(block.text))
+    return not (quotations.smtp_code(block.text) or quotations.status(block.text))

@@ -15,11 +15,11 @@ from bounce_handler.parsing import (
     blocks,
     context,
     delivery_status,
+    harmless,
     mime,
     notices,
     original,
     replying,
-    statements,
 )
 from bounce_handler.parsing.findings import Finding
 from bounce_handler.parsing.mail import Mail
@@ -140,7 +140,7 @@ def unnamed(mail: Mail) -> list[Finding]:
 def _says_what_happened(mail: Mail) -> bool:
     if mail.quotes_refusal and mail.has_subject_of_failure:
         return True
-    if statements.tells_of_arrival(mail.sentences) or statements.tells_of_holding(mail.sentences):
+    if harmless.tells_of_arrival(mail.sentences) or harmless.tells_of_holding(mail.sentences):
         return False
     says = mail.tells_of_failure or mail.is_delay or mail.is_given_up
     return says and (mail.quotes_refusal or "://" not in mail.notice)
