@@ -242,6 +242,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _prepare(db: sqlite3.Connection) -> None:
     """Create the tables, or see that they are ours before anything is changed."""
+    db.execute("PRAGMA temp_store = MEMORY")  # there may be no folder for temporary files
     db.execute("PRAGMA locking_mode = EXCLUSIVE")
     version = db.execute("PRAGMA user_version").fetchone()[0]
     empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0

@@ -31,6 +31,7 @@ _PRAGMAS = (
     "synchronous=FULL",  # an answer of 202 means durable, through a power cut too
     "foreign_keys=ON",
     "secure_delete=ON",  # erased secrets leave no bytes behind
+    "temp_store=MEMORY",  # no folder for temporary files is needed: in a read-only container there is none
 )
 _NOTICE_DEATH = {
     "connect_timeout": "10",

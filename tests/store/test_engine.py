@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +106,7 @@ async def test_an_sqlite_file_is_durable_and_forgets_what_is_erased(sqlite_url: 
     async with database.read() as conn:
         found = {
             name: (await conn.execute(text(f"PRAGMA {name}"))).scalar_one()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout")
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout", "temp_store")
         }
     await database.close()
     assert found == {
@@ -112,7 +115,36 @@ async def test_an_sqlite_file_is_durable_and_forgets_what_is_erased(sqlite_url: 
         "foreign_keys": 1,
         "secure_delete": 1,
         "busy_timeout": 15000,
+        "temp_store": 2,
     }
+
+
+MANY = """
+    WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 3000)
+    INSERT INTO senders (id, started_at, beat_at) SELECT hex(randomblob(16)), '2026-01-01', '2026-01-01' FROM n
+"""
+ALL_OTHERWISE = "UPDATE senders SET id = id || 'x'"  # to be taken back as a whole if one id is not unique
+
+
+def temporary_files() -> list[str]:
+    """Those of SQLite, which removes their names as soon as it has opened them."""
+    opened = [os.readlink(fd) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+    return [name for name in opened if "etilqs_" in name]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are listed in /proc")
+async def test_an_sqlite_file_needs_no_folder_for_temporary_files(sqlite_url: str) -> None:
+    def in_one_go(conn: sqlite3.Connection) -> list[str]:
+        conn.execute(ALL_OTHERWISE)
+        return temporary_files()
+
+    database = Database(sqlite_url)
+    async with database.write() as conn:
+        await conn.execute(text(MANY))
+        await conn.execute(text(ALL_OTHERWISE))
+        assert temporary_files() == []
+    assert await database.in_one_go(in_one_go) == []
+    await database.close()
 
 
 async def test_the_folder_of_an_sqlite_file_is_made(tmp_path: Path) -> None:
