@@ -15,6 +15,7 @@ from bounce_handler.farewells import says_unused
 from bounce_handler.parsing import parse
 from bounce_handler.storable import storable
 from core.clock import Clock
+from core.outages import outage, told
 from core.reports import Correlation, Judge, KeptReport, ReadReport, ReportType, Verdict
 from core.trouble import Trouble
 
@@ -97,8 +98,9 @@ class ReportApplier:
             return 0
         try:
             return await self._settle(read)
-        except Exception:
-            log.exception("could not apply a batch of reports; trying them one by one", count=len(read))
+        except Exception as error:
+            if outage(error) is None:
+                log.exception("could not apply a batch of reports; trying them one by one", count=len(read))
         return sum([await self._settle_alone(report) for report in read])
 
     async def _settle(self, read: Sequence[ReadReport]) -> int:
@@ -107,8 +109,8 @@ class ReportApplier:
     async def _settle_alone(self, report: ReadReport) -> int:
         try:
             return await self._settle([report])
-        except Exception:
-            await self._failed(report.kept)
+        except Exception as error:
+            await self._failed(report.kept, error)
             return 0
 
     async def _read_all(self, waiting: Sequence[KeptReport]) -> list[ReadReport]:
@@ -125,13 +127,14 @@ class ReportApplier:
             if len(kept.raw) > _LARGE_OCTETS:
                 return await asyncio.to_thread(_read, kept)
             return _read(kept)
-        except Exception:
-            await self._failed(kept)
+        except Exception as error:
+            await self._failed(kept, error)
             return None
 
-    async def _failed(self, kept: KeptReport) -> None:
-        log.exception("could not process a report", report=kept.id)
+    async def _failed(self, kept: KeptReport, error: Exception) -> None:
+        """Count it as a try, which tells a fault of the report's from an outage: that is raised, and told as such."""
         await self._store.failed(kept.id, self._settings.tries, self._settings.retry_pause)
+        log.error("could not process a report", report=kept.id, **told(error))
 
     def _judge(self, report: ReadReport, correlation: Correlation) -> Verdict:
         return judge(report, correlation, self._clock.now())

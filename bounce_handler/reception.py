@@ -20,6 +20,7 @@ from core.batching import Batcher
 from core.ending import within
 from core.reports import Arrival
 from core.return_path import ReturnPaths
+from core.trouble import Trouble
 
 log = structlog.get_logger("bounces")
 
@@ -52,6 +53,8 @@ class Reception:
         self._keeper = keeper
         self._return_paths = return_paths
         self._notes = notes
+        self._trouble = Trouble(log, "could not keep a report", "keeps reports again")
+        self._note_trouble = Trouble(log, "could not note a refused return path", "notes refused return paths again")
         self._keeping: Batcher[Sequence[Arrival], None] = Batcher(self._keep, most=100, linger=_LINGER_SECONDS)
 
     async def handle_EHLO(
@@ -96,7 +99,7 @@ class Reception:
         try:
             await self._keeping.add(self._arrivals(peer, recipients, with_return_path(raw, reverse_path)))
         except Exception:
-            log.exception("could not keep a report")
+            self._trouble.met()
             return "451 4.3.0 Cannot keep it now, please try again later"
         return KEPT
 
@@ -118,6 +121,7 @@ class Reception:
 
     async def _keep(self, mails: Sequence[Sequence[Arrival]]) -> list[None]:
         await within(_KEEP_SECONDS, self._keeper.keep([arrival for mail in mails for arrival in mail]))
+        self._trouble.passed()
         return [None] * len(mails)
 
     async def _note(self, peer: str, digest: str) -> None:
@@ -127,7 +131,9 @@ class Reception:
         try:
             await self._keeper.refuse(peer, digest)
         except Exception:
-            log.exception("could not note a refused return path", peer=peer)
+            self._note_trouble.met()
+        else:
+            self._note_trouble.passed()
 
 
 def peer_of(session: Session) -> str:

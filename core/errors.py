@@ -13,6 +13,10 @@ class TodokeError(Exception):
     """Base of every error that todoke raises on purpose."""
 
 
+class Outage(TodokeError):
+    """What the service depends on cannot be used for now; the message says what, and why."""
+
+
 class TransitionRefused(TodokeError, ValueError):
     """A message may not go from `current` to `target`."""
 

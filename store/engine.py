@@ -20,7 +20,7 @@ from sqlalchemy.exc import DatabaseError, DisconnectionError, InterfaceError, Op
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from core.errors import TodokeError
+from core.errors import Outage
 from store.one_go import OneGo
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ _SNAPSHOT = {"isolation_level": "REPEATABLE READ"}
 _AT_ONCE = {"isolation_level": "AUTOCOMMIT"}
 
 
-class DatabaseUnavailable(TodokeError):
+class DatabaseUnavailable(Outage):
     """The database cannot be reached or opened."""
 
 

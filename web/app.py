@@ -26,7 +26,7 @@ from web.middleware import Envelope
 from web.pages.dashboard import Counting
 from web.pages.routers import PAGE_ROUTERS as PAGE_ROUTERS
 from web.patience import Patience
-from web.problems import EXCEPTION_HANDLERS
+from web.problems import EXCEPTION_HANDLERS, database_trouble
 from web.services import Services
 from web.sessions import SignInNeeded, to_sign_in
 
@@ -48,6 +48,7 @@ ROUTERS = (
 
 def create_app(services: Services) -> FastAPI:
     """The application, answering with these parts."""
+    outage = database_trouble()
     app = FastAPI(
         title="todoke",
         docs_url=None,
@@ -58,12 +59,13 @@ def create_app(services: Services) -> FastAPI:
         exception_handlers={**EXCEPTION_HANDLERS, SignInNeeded: to_sign_in},
         middleware=[
             Middleware(Lingering, max_body_bytes=services.max_body_bytes),
-            Middleware(Envelope),
+            Middleware(Envelope, outage=outage),
             Middleware(Patience),
         ],
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.services = services
+    app.state.outage = outage
     app.state.counting = Counting(services.db)
     app.state.happenings = Happenings(services.db)
     for router in (*ROUTERS, *PAGE_ROUTERS):

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import frames
 from core.problems import Problem
+from core.trouble import Trouble
 from web.problems import problem_answer
 
 log = structlog.get_logger("web")
@@ -32,18 +33,23 @@ class _NoBodyWanted(Exception):
 class Envelope:
     """ASGI middleware. HEAD is answered as GET is, without the body (RFC 9110, section 9.3.2).
 
-    The log names the route, not the path, and no query: both may hold personal data.
+    The log names the route, not the path, and no query: both may hold personal data. `outage` is the trouble with the
+    database; it is over where somebody known was answered.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, outage: Trouble) -> None:
         self._app = app
+        self._outage = outage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        await _Exchange(scope, receive, send).run(self._app)
+        exchange = _Exchange(scope, receive, send)
+        await exchange.run(self._app)
+        if exchange.used_the_database:
+            self._outage.passed()
 
 
 class _Exchange:
@@ -70,6 +76,11 @@ class _Exchange:
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
             log.info("answered", **self._about(), status=self._status, ms=milliseconds)
 
+    @property
+    def used_the_database(self) -> bool:
+        """Whether it was answered for somebody who was looked up there."""
+        return self._status is not None and self._status < 500 and self._principal is not None
+
     async def _apologise(self, error: Exception) -> None:
         log.error("failed to answer", **self._about(), kind=type(error).__name__, where=frames(error))
         answer = problem_answer(Request(self._scope), Problem("internal"))
@@ -93,5 +104,10 @@ class _Exchange:
         return {
             "method": self._method,
             "path": getattr(route, "path_format", "unmatched"),
-            "principal": self._scope.get("state", {}).get("principal"),
+            "principal": self._principal,
         }
+
+    @property
+    def _principal(self) -> str | None:
+        principal: str | None = self._scope.get("state", {}).get("principal")
+        return principal

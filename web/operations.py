@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import select
 from sqlalchemy.exc import ProgrammingError
 from starlette.responses import JSONResponse
@@ -29,7 +29,7 @@ async def live() -> JSONResponse:
 
 
 @router.get("/readyz")
-async def ready(services: Serving) -> JSONResponse:
+async def ready(request: Request, services: Serving) -> JSONResponse:
     """The database answers too, has our tables and takes writes; 503 with what is wrong otherwise."""
     try:
         await within(_PATIENCE_SECONDS, _ask(services.db))
@@ -41,6 +41,7 @@ async def ready(services: Serving) -> JSONResponse:
         await within(_PATIENCE_SECONDS, services.writable.check())
     except (TimeoutError, DatabaseUnavailable) as error:
         raise Refusal(Problem("unavailable", detail=_NO_WRITES), RETRY_AFTER) from error
+    request.app.state.outage.passed()
     return JSONResponse({"status": "ready"})
 
 

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.ending import leave
+from core.trouble import Often
 from web.problems import unavailable_answer
 
 log = structlog.get_logger("web")
@@ -29,11 +30,12 @@ class Patience:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._given_up = Often(log, "gave up an answer that did not begin")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         if scope["type"] == "http" and _is_small(scope):
-            await _Waiting(receive, send).run(self._app, scope)
+            await _Waiting(receive, send, self._given_up).run(self._app, scope)
         else:
             await self._app(scope, receive, send)
 
@@ -46,8 +48,8 @@ def _is_small(scope: Scope) -> bool:
 class _Waiting:
     """One request, until its answer begins. The time in which its body is waited for is the client's, not ours."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive_on, self._send_on = receive, send
+    def __init__(self, receive: Receive, send: Send, given_up: Often) -> None:
+        self._receive_on, self._send_on, self._given_up = receive, send, given_up
         self._loop = asyncio.get_running_loop()
         self._begins: asyncio.Future[bool] = self._loop.create_future()
         self._is_whole = False
@@ -65,7 +67,7 @@ class _Waiting:
             if self._is_given_up() or not answering.done():
                 leave(answering)
         if self._is_given_up():
-            log.error("gave up an answer that did not begin")
+            self._given_up.met()
             await unavailable_answer(Request(scope))(scope, self._receive_on, self._send_on)
 
     def _count(self) -> asyncio.TimerHandle:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from core.errors import TodokeError
 from core.problems import MEDIA_TYPE, Problem
+from core.trouble import Trouble
 from scheduler.commands import CommandRefused
 from store.engine import OUTAGE
 from web.pages.errors import problem_page, shows_pages
@@ -20,6 +21,7 @@ log = structlog.get_logger("web")
 
 RETRY_AFTER = {"Retry-After": "5"}
 """Seconds, behind 503."""
+_QUIET_SECONDS = 10.0
 _CLIENT_LEFT = 499  # nobody reads it; the access log does
 _BY_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
@@ -76,8 +78,14 @@ def unavailable_answer(request: Request) -> Response:
     return problem_answer(request, Problem("unavailable"), RETRY_AFTER)
 
 
-async def _on_database_trouble(request: Request, error: Exception) -> Response:
-    log.error("could not reach the database", kind=type(error).__name__)
+def database_trouble() -> Trouble:
+    """That of all requests to one application: while some fail, as those that write where a disk is full, it lasts."""
+    return Trouble(log, "could not use the database", "uses the database again", quiet=_QUIET_SECONDS)
+
+
+async def _on_database_trouble(request: Request, _error: Exception) -> Response:
+    request.app.state.outage.met()
+    request.app.state.services.writable.doubt()
     return unavailable_answer(request)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiosmtplib
 import pytest
+from structlog.testing import capture_logs
 
 from bounce_handler.addressed import arrival_of
 from bounce_handler.reception import token_digest
@@ -123,12 +124,32 @@ class Broken:
 async def test_without_a_database_the_relay_keeps_the_mail(sqlite_bounces: Any, listen: Any, compose: Any) -> None:
     post = await listen(sqlite_bounces, Broken())
     path = sqlite_bounces.return_path(await sqlite_bounces.message())
-    with pytest.raises(aiosmtplib.SMTPDataError) as refused:
+    with capture_logs() as logs:
+        for _ in range(3):
+            with pytest.raises(aiosmtplib.SMTPDataError) as refused:
+                await post.send(compose(), path)
+            assert refused.value.code == 451
+            with pytest.raises(aiosmtplib.SMTPRecipientRefused) as unnoted:
+                await post.send(compose(), FORGED)
+            assert unnoted.value.code == 550
+    assert {(entry["event"], entry["why"]) for entry in logs} == {
+        ("could not keep a report; trying again", "away"),
+        ("could not note a refused return path; trying again", "away"),
+    }
+    assert len(logs) == 2
+
+
+async def test_the_end_of_an_outage_is_told(sqlite_bounces: Any, listen: Any, compose: Any) -> None:
+    reports, keeper = sqlite_bounces.wiring.reports, Broken()
+    post = await listen(sqlite_bounces, keeper)
+    path = sqlite_bounces.return_path(await sqlite_bounces.message())
+    with capture_logs() as logs:
+        with pytest.raises(aiosmtplib.SMTPDataError):
+            await post.send(compose(), path)
+        keeper.keep = reports.keep  # type: ignore[method-assign]
         await post.send(compose(), path)
-    assert refused.value.code == 451
-    with pytest.raises(aiosmtplib.SMTPRecipientRefused) as unnoted:
-        await post.send(compose(), FORGED)
-    assert unnoted.value.code == 550
+        await post.send(compose(), path)
+    assert [entry["event"] for entry in logs] == ["could not keep a report; trying again", "keeps reports again"]
 
 
 class Slow:

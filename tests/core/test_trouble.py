@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import structlog
 from structlog.testing import capture_logs
 
@@ -59,3 +61,35 @@ def test_what_comes_often_is_told_at_once_and_then_once_a_minute() -> None:
             now += 1
     assert [(entry["times"], entry["number"]) for entry in logs] == [(1, 0), (60, 60), (60, 120)]
     assert {(entry["event"], entry["log_level"]) for entry in logs} == {("refused somebody", "warning")}
+
+
+def test_an_outage_is_told_in_its_own_words() -> None:
+    now = 0.0
+    trouble = Trouble(log, "could not beat", "beats again", time=lambda: now)
+    with capture_logs() as logs:
+        for _ in range(2):
+            try:
+                sqlite3.connect("/nowhere/file")
+            except sqlite3.Error:
+                trouble.met()
+            now += 60
+    assert [entry["why"] for entry in logs] == ["unable to open database file"] * 2
+    assert not any("exc_info" in entry for entry in logs)
+
+
+def test_what_fails_now_and_then_is_over_once_it_was_quiet() -> None:
+    now = 0.0
+    trouble = Trouble(log, "could not write", "writes again", time=lambda: now, quiet=10)
+    with capture_logs() as logs:
+        for _ in range(100):  # one in two succeeds
+            meet(trouble)
+            trouble.passed()
+            now += 1
+        now += 9
+        trouble.passed()
+        trouble.passed()
+    assert [entry["event"] for entry in logs] == [
+        "could not write; trying again",
+        "could not write; still trying",
+        "writes again",
+    ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -128,7 +127,7 @@ ALL_OTHERWISE = "UPDATE senders SET id = id || 'x'"  # to be taken back as a who
 
 def temporary_files() -> list[str]:
     """Those of SQLite, which removes their names as soon as it has opened them."""
-    opened = [os.readlink(fd) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+    opened = [str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
     return [name for name in opened if "etilqs_" in name]
 
 

@@ -135,7 +135,7 @@ async def _refuse_read_only(db: Database) -> None:
     from store.writable import try_write
 
     try:
-        await try_write(db, f"of doctor {uuid.uuid4()}")
+        await try_write(db, f"of doctor {uuid.uuid4()}", large=True)
     except DBAPIError as error:
         raise Failed(f"it takes no writes: {' '.join(str(error.orig).split())}") from error
 
