@@ -6,7 +6,7 @@ It never holds a job a mail: what is due, and when, stands in the database alone
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,9 @@ log = structlog.get_logger("scheduler")
 
 _LONGEST_WAIT_SECONDS = 10
 _NEXT_LOOK_SECONDS = 2.0
+_CLOCK_LOOK_SECONDS = 2.0
+_STEP_SECONDS = 1.0
+"""By so much the clock of this machine is set, and not only slewed, between two looks at it."""
 _JOB = "tick"
 
 
@@ -48,7 +51,10 @@ class Seat(Protocol):
 
 
 class Ticker:
-    """Runs the chores in time, while it has the seat; else it looks every other second whether the seat is free."""
+    """Runs the chores in time, while it has the seat; else it looks every other second whether the seat is free.
+
+    `wall` is this machine's clock, in seconds, by which APScheduler goes.
+    """
 
     def __init__(
         self,
@@ -56,6 +62,7 @@ class Ticker:
         seat: Seat,
         clock: Clock,
         woken: Callable[[], AbstractAsyncContextManager[asyncio.Event]],
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._chores = chores
         self._seat = seat
@@ -63,14 +70,15 @@ class Ticker:
         self._trouble = Trouble(log, "a tick failed", "ticks succeed again")
         self._clock = clock
         self._woken = woken
+        self._wall = wall
         self._scheduler = AsyncIOScheduler(timezone=UTC)
-        self._ticking: asyncio.Task[None] | None = None
+        self._due = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop` is set. Raises what ends the watch for new work, without which ticks would come late."""
         trigger = IntervalTrigger(seconds=_LONGEST_WAIT_SECONDS, timezone=UTC)
         self._scheduler.add_job(
-            self._run_tick,
+            self._fall_due,
             trigger,
             id=_JOB,
             coalesce=True,
@@ -80,15 +88,15 @@ class Ticker:
         )
         self._scheduler.start()
         watching, stopping = asyncio.create_task(self._watch()), asyncio.create_task(stop.wait())
+        ticking, looking = asyncio.create_task(self._tick_on()), asyncio.create_task(self._look_at_the_clock())
         try:
             done, _ = await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if watching in done:
                 watching.result()
         finally:
-            await end(watching, stopping)
+            await end(watching, stopping, looking)
             self._scheduler.shutdown(wait=False)
-            if self._ticking is not None:
-                await part(self._ticking)
+            await part(ticking)
             await self._seat.leave()
 
     async def _watch(self) -> None:
@@ -100,11 +108,29 @@ class Ticker:
                 if self._seated:
                     await self._insist(self._arm)
 
-    async def _run_tick(self) -> None:
-        """A tick in a task of its own, since APScheduler tells one that ends with the ticker as a failure."""
-        self._ticking = asyncio.create_task(self.tick())
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait({self._ticking})
+    async def _fall_due(self) -> None:
+        """All that APScheduler runs: it would tell of ticks that take long, or end with the ticker, as of failures."""
+        self._due.set()
+
+    async def _tick_on(self) -> None:
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            await self.tick()
+
+    async def _look_at_the_clock(self) -> None:
+        """Tick when it was set: else the next tick would wait until it shows what it showed before, or come late."""
+        while True:
+            before = self._ahead()
+            await asyncio.sleep(_CLOCK_LOOK_SECONDS)
+            step = self._ahead() - before
+            if abs(step) >= _STEP_SECONDS:
+                log.warning("the clock of this machine was set", seconds=round(step))
+                self._come_back(0)
+
+    def _ahead(self) -> float:
+        """How far the clock is ahead of one that is never set."""
+        return self._wall() - time.monotonic()
 
     async def tick(self) -> None:
         """Do what is due, and come back when the next thing is."""

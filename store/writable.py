@@ -70,8 +70,8 @@ class Writable:
 
 async def try_write(db: Database, probe_id: str, *, large: bool) -> None:
     """A write that leaves nothing. Raises DBAPIError or OSError where the database takes none."""
-    # Rows that come and go are written all the same, to the file on SQLite and to the log on PostgreSQL. In one statement:
-    # psycopg has more than an error to say of several that fail in a pipeline.
+    # Rows that come and go are written all the same, to the file on SQLite and to the log on PostgreSQL. They do so in
+    # one statement: of several that fail in a pipeline psycopg has more to say than the error.
     probe = {"failures": 0, "last_at": datetime.fromtimestamp(0, UTC)}
     digests = [f"probe {probe_id} {number}" for number in range(_LARGE_ROWS if large else 1)]
     async with db.write() as conn:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -64,10 +65,10 @@ class News:
 
 
 @contextlib.asynccontextmanager
-async def ticking(chores: Chores, news: News) -> AsyncIterator[None]:
+async def ticking(chores: Chores, news: News, wall: Callable[[], float] = time.time) -> AsyncIterator[None]:
     """A ticker that has ticked once."""
     clock, stop = SimulatedClock(Anchor(NOW, 0.0, 1.0), real=lambda: 0.0), asyncio.Event()
-    running = asyncio.create_task(Ticker(chores, Seat(), clock, news.woken).run(stop))
+    running = asyncio.create_task(Ticker(chores, Seat(), clock, news.woken, wall).run(stop))
     async with asyncio.timeout(20):
         await told(chores.asked)
         yield
@@ -131,3 +132,42 @@ async def test_a_tick_under_way_ends_with_the_ticker_and_is_no_failure(caplog: p
             pass
     assert asyncio.all_tasks() == before
     assert (logs, caplog.records) == ([], [])
+
+
+@pytest.mark.parametrize("step", [-3600, -2, 2, 3600])
+async def test_it_ticks_when_the_clock_is_set(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.ticker._CLOCK_LOOK_SECONDS", 0.01)
+    ahead, chores = 0.0, Chores()
+    with capture_logs() as logs:
+        async with ticking(chores, News(), lambda: time.time() + ahead):
+            async with asyncio.timeout(5):  # sooner than the next tick would come
+                for _ in range(2):
+                    chores.ticked.clear()
+                    ahead += step
+                    await told(chores.ticked)
+    assert [(entry["event"], entry["seconds"]) for entry in logs] == [("the clock of this machine was set", step)] * 2
+
+
+async def test_a_tick_that_takes_long_is_followed_by_what_came_up_meanwhile(caplog: pytest.LogCaptureFixture) -> None:
+    class Slow(Chores):
+        def __init__(self) -> None:
+            super().__init__()
+            self.begun, self.go = asyncio.Event(), asyncio.Event()
+
+        async def expire_due(self, now: datetime) -> int:
+            self.begun.set()
+            await told(self.go)
+            return await super().expire_due(now)
+
+    chores, news = Slow(), News()
+    chores.expiry = NOW
+    chores.go.set()
+    async with ticking(chores, news):
+        for _ in range(3):
+            await told(chores.begun)
+            for _ in range(3):
+                news.event.set()
+                await told(chores.asked)
+            chores.go.set()
+            await told(chores.ticked)
+    assert caplog.records == []
