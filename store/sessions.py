@@ -13,7 +13,8 @@ from store.engine import Database
 from store.people import Principal, Role
 from store.tables import sessions, users
 
-_NOTED_EVERY = timedelta(minutes=1)  # a session's last use: not every request has to write
+_NOTED_EVERY = timedelta(minutes=1)
+_NOTED_TIMES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class SessionLimits:
 
     idle: timedelta
     longest: timedelta
+
+    @property
+    def noted_every(self) -> timedelta:
+        """How old the note of a session's last request may be: not every one has to write. It ends by so much early."""
+        return min(_NOTED_EVERY, self.idle / _NOTED_TIMES)
 
 
 def digest_of(token: str) -> str:
@@ -69,7 +75,7 @@ async def principal_of(
         row = (await conn.execute(query)).one_or_none()
     if row is None:
         return None
-    if not unattended and row.seen_at <= at - _NOTED_EVERY:
+    if not unattended and row.seen_at <= at - limits.noted_every:
         async with db.write() as conn:
             await conn.execute(update(sessions).where(sessions.c.digest == digest).values(seen_at=at))
     return Principal(row.name, Role(row.role), row.prefecture)

@@ -116,6 +116,21 @@ async def test_a_session_ends_when_it_is_idle(doors: Doors) -> None:
     assert await doors.users.recognise(token) is None
 
 
+@pytest.mark.parametrize(("idle", "pause"), [(1, 5), (1, 0.7), (2, 50), (60, 45), (60, 59 * 60)])
+async def test_idleness_counts_from_the_last_request(doors: Doors, idle: int, pause: float) -> None:
+    limits = SessionLimits(timedelta(minutes=idle), timedelta(days=365))
+    users = Users(doors.db, IdSource(SystemClock()), doors.passwords, limits, now=lambda: doors.now)
+    answer = await users.sign_in(OFFICE)
+    assert isinstance(answer, Admitted)
+    for _ in range(30):
+        doors.later(seconds=pause)
+        assert await users.recognise(answer.token) is not None
+    doors.later(minutes=idle * 58 / 60)
+    assert await users.recognise(answer.token) is not None
+    doors.later(minutes=idle)
+    assert await users.recognise(answer.token) is None
+
+
 async def test_a_session_ends_however_busy_it_is(doors: Doors) -> None:
     token = (await doors.admitted()).token
     for _ in range(23):
