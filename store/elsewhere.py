@@ -31,7 +31,7 @@ class Identity:
 
 
 class SignInElsewhere:
-    """Lets in whom an issuer of ours knows."""
+    """Lets in whom an issuer of ours knows. Whoever is refused is out also where a session was open before."""
 
     def __init__(self, db: Database, ids: IdSource, people: Users, now: Callable[[], datetime] = real_now) -> None:
         self._db = db
@@ -45,22 +45,28 @@ class SignInElsewhere:
             row = await self._in_step(conn, who)
             if row is not None and row.disabled_at is None:
                 return await self._users.open(conn, row, peer, session)
-            await self._note(conn, "disabled" if row is not None else "name-taken", peer)
+            known = await _known(conn, who.issuer, who.subject)
+            await self._refuse(conn, known, "disabled" if row is not None else "name-taken", peer)
         return TurnedAway()
 
-    async def note_failure(self, why: str, peer: str) -> None:
-        """A sign-in elsewhere that came to nothing; `why` is one word of ours."""
+    async def turn_away(self, issuer: str, subject: str | None, why: str, peer: str) -> None:
+        """A sign-in elsewhere that came to nothing; `why` is one word of ours. `subject`: see `OidcFailed`."""
         async with self._db.write() as conn:
-            await self._note(conn, why, peer)
+            known = None if subject is None else await _known(conn, issuer, subject)
+            await self._refuse(conn, known, why, peer)
 
-    async def _note(self, conn: AsyncConnection, why: str, peer: str) -> None:
-        entry = AuditEntry("sign-in-failed", "OpenID Connect", {"peer": peer, "why": why})
+    async def _refuse(self, conn: AsyncConnection, known: Row[Any] | None, why: str, peer: str) -> None:
+        """Note it. What is open for a user whom the issuer has vouched for, and who may not come in, ends."""
+        if known is not None:
+            await close_all_of(conn, known.id)
+        entry = AuditEntry(
+            "sign-in-failed", "OpenID Connect" if known is None else known.name, {"peer": peer, "why": why}
+        )
         await write_audit(conn, None, entry, self._now())
 
     async def _in_step(self, conn: AsyncConnection, who: Identity) -> Row[Any] | None:
         """The user with today's name and rights; None where the name stands for somebody else."""
-        query = select(users).where(users.c.issuer == who.issuer, users.c.subject == who.subject)
-        known = (await conn.execute(query)).one_or_none()
+        known = await _known(conn, who.issuer, who.subject)
         if await _taken(conn, who.name, None if known is None else known.id):
             return None
         told = {"name": who.name, "name_key": name_key(who.name), "role": who.role, "prefecture": who.prefecture}
@@ -70,7 +76,11 @@ class SignInElsewhere:
         elif any(getattr(known, key) != value for key, value in told.items()):
             await conn.execute(update(users).where(users.c.id == known.id).values(told))
             await close_all_of(conn, known.id)
-        return (await conn.execute(query)).one()
+        return await _known(conn, who.issuer, who.subject)
+
+
+async def _known(conn: AsyncConnection, issuer: str, subject: str) -> Row[Any] | None:
+    return (await conn.execute(select(users).where(users.c.issuer == issuer, users.c.subject == subject))).one_or_none()
 
 
 async def _taken(conn: AsyncConnection, name: str, own: str | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -27,10 +27,14 @@ _KEPT_SECONDS = 3600.0
 
 
 class OidcFailed(TodokeError):
-    """Somebody could not be recognised by way of the issuer; `why` is one word of ours."""
+    """Somebody could not be let in by way of the issuer; `why` is one word of ours.
 
-    def __init__(self, why: str) -> None:
+    `subject` is for whom the issuer has vouched, None where that did not come about.
+    """
+
+    def __init__(self, why: str, subject: str | None = None) -> None:
         self.why = why
+        self.subject = subject
         super().__init__(why)
 
 
@@ -60,12 +64,16 @@ class Flow:
 
 
 class OidcClient:
-    """Asks one issuer. What it publishes of itself is kept for an hour, its keys until an unknown one is met."""
+    """Asks one issuer. What it publishes of itself is kept for an hour, its keys until an unknown one is met, too.
 
-    def __init__(self, provider: Provider) -> None:
+    `time` gives seconds of any steady clock.
+    """
+
+    def __init__(self, provider: Provider, time: Callable[[], float] = time.monotonic) -> None:
         self.provider = provider
+        self._time = time
         self._metadata: tuple[float, Mapping[str, Any]] | None = None
-        self._keys: KeySet | None = None
+        self._keys: tuple[float, KeySet] | None = None
 
     async def address(self, flow: Flow) -> str:
         """Where to lead the browser. Raises OidcFailed."""
@@ -110,10 +118,10 @@ class OidcClient:
     async def _verified(self, token: str, jwks_uri: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """The header and the claims of a token that one of the issuer's keys has signed; keys change now and then."""
         for fresh in (False, True):
-            if fresh or self._keys is None:
-                self._keys = await self._fetch_keys(jwks_uri)
+            if fresh or self._keys is None or self._is_old(self._keys[0]):
+                self._keys = (self._time(), await self._fetch_keys(jwks_uri))
             try:
-                decoded = jwt.decode(token, self._keys, algorithms=_ALGORITHMS)
+                decoded = jwt.decode(token, self._keys[1], algorithms=_ALGORITHMS)
             except (JoseError, ValueError):
                 continue
             return decoded.header, decoded.claims
@@ -139,15 +147,18 @@ class OidcClient:
 
     async def _published(self) -> Mapping[str, Any]:
         """The issuer's metadata (Discovery 1.0), which has to name itself as we know it."""
-        if self._metadata is None or self._metadata[0] < time.monotonic() - _KEPT_SECONDS:
+        if self._metadata is None or self._is_old(self._metadata[0]):
             found = await self._json("GET", get_well_known_url(self.provider.issuer, external=True))
             needed = ("authorization_endpoint", "token_endpoint", "jwks_uri")
             if found.get("issuer") != self.provider.issuer or not all(
                 isinstance(found.get(key), str) for key in needed
             ):
                 raise OidcFailed("bad-metadata")
-            self._metadata = (time.monotonic(), found)
+            self._metadata = (self._time(), found)
         return self._metadata[1]
+
+    def _is_old(self, fetched_at: float) -> bool:
+        return self._time() - fetched_at >= _KEPT_SECONDS
 
     async def _json(self, method: str, url: str, **more: Any) -> Mapping[str, Any]:
         try:

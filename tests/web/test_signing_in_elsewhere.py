@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
+from structlog.testing import capture_logs
 
 from config.settings import Settings
 from config.values import read_role_grant
@@ -110,6 +111,36 @@ async def test_another_role_next_time_ends_what_was_open(office: Office) -> None
     assert (await office.role())[0] == 303
     [user] = await office.wiring.users.listed()
     assert (user.name, user.role) == ("田中", Role.HELPDESK)
+
+
+@pytest.mark.parametrize(
+    ("claims", "why"),
+    [
+        ({"groups": []}, "no-role"),
+        ({"preferred_username": "x" * 101}, "no-name"),
+        ({"preferred_username": "Yamada"}, "name-taken"),
+    ],
+)
+async def test_who_may_come_in_no_more_is_out_everywhere(office: Office, claims: dict[str, Any], why: str) -> None:
+    await office.wiring.users.create("yamada", Role.ADMIN, None, "five-herons-at-dawn")
+    await office.back()
+    assert (await office.role())[0] == 200
+    transport = httpx2.ASGITransport(app=office.wiring.app)
+    async with httpx2.AsyncClient(transport=transport, base_url="https://todoke") as second:
+        elsewhere = Office(office.wiring, second, office.provider)
+        office.provider.claims |= claims
+        assert (await elsewhere.back()).status_code == 403
+    assert (await office.role())[0] == 303
+    assert (await trail(office))[-1] == ("-", "sign-in-failed", why)
+
+
+async def test_the_refusal_of_one_ends_nothing_of_others(office: Office) -> None:
+    await office.back()
+    transport = httpx2.ASGITransport(app=office.wiring.app)
+    async with httpx2.AsyncClient(transport=transport, base_url="https://todoke") as second:
+        office.provider.claims |= {"sub": "u-2", "groups": []}
+        await Office(office.wiring, second, office.provider).back()
+    assert (await office.role())[0] == 200
 
 
 async def test_the_first_role_that_applies_counts(office: Office) -> None:
@@ -241,6 +272,17 @@ async def test_a_sign_in_that_another_browser_began_is_none(office: Office) -> N
         answer = await victim.get("/login/oidc/callback", params=brought, headers=HTML)
         assert answer.status_code == 403
         assert "__Host-todoke-session" not in victim.cookies
+    assert await trail(office) == []
+
+
+@pytest.mark.parametrize("cookies", [{}, {"__Host-todoke-flow": "made-up"}])
+async def test_whoever_was_not_led_there_leaves_no_trail(office: Office, cookies: dict[str, str]) -> None:
+    office.browser.cookies.update(cookies)
+    with capture_logs() as logs:
+        answer = await office.browser.get("/login/oidc/callback", params={"code": "a", "state": "b"}, headers=HTML)
+    await assert_refused(office, answer)
+    assert await trail(office) == []
+    assert {entry["log_level"] for entry in logs} == {"info"}
 
 
 @pytest.mark.parametrize("claims", [{"groups": ["others"]}, {"groups": []}, {"groups": None}, {"groups": "pref-350"}])
@@ -269,6 +311,21 @@ async def test_other_keys_of_the_issuer_are_fetched(office: Office) -> None:
     await office.back()
     office.provider.key = RSAKey.generate_key(2048, {"kid": "k2", "use": "sig"})
     assert (await office.back()).status_code == 303
+
+
+async def test_a_withdrawn_key_is_taken_for_an_hour_at_most(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, seconds = office.wiring.services.oidc, 0.0
+    assert client is not None
+    monkeypatch.setattr(client, "_time", lambda: seconds)
+    await office.back()
+    withdrawn = office.provider.key
+    office.provider.key = RSAKey.generate_key(2048, {"kid": "k2", "use": "sig"})
+    office.provider.sign = lambda claims: jwt.encode({"alg": "RS256", "kid": "k1"}, claims, withdrawn)
+    seconds = 3599.0
+    assert (await office.back()).status_code == 303
+    seconds = 3600.0
+    assert (await office.back()).status_code == 403
+    assert (await trail(office))[-1] == ("-", "sign-in-failed", "bad-signature")
 
 
 async def assert_refused(office: Office, answer: httpx2.Response) -> None:

@@ -39,7 +39,7 @@ async def begin(request: Request, services: Serving) -> Response:
     try:
         response = RedirectResponse(await client.address(flow), 303)
     except OidcFailed as failed:
-        return await _failed(request, services, failed.why)
+        return await _failed(request, services, failed)
     services.cookies.set_flow(request, response, _packed(flow))
     return response
 
@@ -48,12 +48,16 @@ async def begin(request: Request, services: Serving) -> Response:
 async def come_back(request: Request, services: Serving) -> Response:
     """The browser comes back from the issuer, once for each time that it was led there."""
     client = _client(services)
+    flow = _unpacked(services.cookies.flow(request))
+    if flow is None:  # nobody was led there from here: as good as any other address that somebody types
+        log.info("somebody came back who was not led to the issuer")
+        return _refused(request, services)
     try:
-        flow, code = _returned(request, services)
+        code = _code(request, flow)
         who = _identity(services, client, await client.claims(flow, code))
         answer = await services.elsewhere.sign_in(who, peer_of(request), services.cookies.session(request))
     except OidcFailed as failed:
-        return await _failed(request, services, failed.why)
+        return await _failed(request, services, failed)
     if not isinstance(answer, Admitted):
         return _refused(request, services)
     response = let_in(request, services, answer, safe_next(flow.next))
@@ -67,31 +71,32 @@ def _client(services: Services) -> OidcClient:
     return services.oidc
 
 
-def _returned(request: Request, services: Services) -> tuple[Flow, str]:
-    """The sign-in that was begun in this browser, and the code that it brings back. Raises OidcFailed."""
-    flow, asked = _unpacked(services.cookies.flow(request)), request.query_params
-    if flow is None or not secrets.compare_digest(flow.state.encode(), asked.get("state", "").encode()):
+def _code(request: Request, flow: Flow) -> str:
+    """What the browser brings back of the sign-in that was begun in it. Raises OidcFailed."""
+    asked = request.query_params
+    if not secrets.compare_digest(flow.state.encode(), asked.get("state", "").encode()):
         raise OidcFailed("bad-state")
     if "error" in asked or not asked.get("code"):
         raise OidcFailed("issuer-refused")
-    return flow, asked["code"]
+    return asked["code"]
 
 
 def _identity(services: Services, client: OidcClient, claims: Mapping[str, Any]) -> Identity:
     """Who somebody is here. Raises OidcFailed where no role is meant for them."""
     rule = rule_for(services.oidc_roles, claims)
     if rule is None:
-        raise OidcFailed("no-role")
+        raise OidcFailed("no-role", claims["sub"])
     named = (claims.get(key) for key in _NAME_CLAIMS)
     name = next((name.strip() for name in named if isinstance(name, str) and name.strip().isprintable()), "")
     if not name or len(name) > _MOST_NAME:
-        raise OidcFailed("no-name")
+        raise OidcFailed("no-name", claims["sub"])
     return Identity(client.provider.issuer, claims["sub"], name, Role(rule.role), rule.prefecture)
 
 
-async def _failed(request: Request, services: Services, why: str) -> Response:
-    log.warning("could not sign somebody in by OpenID Connect", why=why)
-    await services.elsewhere.note_failure(why, peer_of(request))
+async def _failed(request: Request, services: Services, failed: OidcFailed) -> Response:
+    log.warning("could not sign somebody in by OpenID Connect", why=failed.why)
+    issuer = _client(services).provider.issuer
+    await services.elsewhere.turn_away(issuer, failed.subject, failed.why, peer_of(request))
     return _refused(request, services)
 
 
