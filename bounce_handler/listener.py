@@ -6,14 +6,16 @@ import asyncio
 import ssl
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
 from bounce_handler.budgets import Connections, NoteBudget, NoteLimits
+from bounce_handler.certificates import ends_soon, out_of_date, tls_context, validity
 from bounce_handler.conversation import Conversation
 from bounce_handler.reception import Reception, ReportKeeper
-from core.errors import CannotListen, ConfigurationError
+from core.errors import CannotListen
 from core.return_path import ReturnPaths
 from core.trouble import Often
 
@@ -46,7 +48,7 @@ class BounceListener:
         self._crowded = Often(log, "refused SMTP connections: too many are open")
         self._conversations: set[Conversation] = set()
         self._server: asyncio.Server | None = None
-        self._tls = _tls_context(settings)
+        self._tls = self._encryption()
 
     @property
     def port(self) -> int:
@@ -84,6 +86,18 @@ class BounceListener:
         self._connections.leave(peer)
         self._conversations.discard(conversation)
 
+    def _encryption(self) -> ssl.SSLContext | None:
+        """None where none is offered. A certificate out of date is offered all the same: few relays check it."""
+        certificate = self._settings.tls_certificate
+        if certificate is None:
+            return None
+        context, now = tls_context(certificate, self._settings.tls_key), datetime.now(UTC)
+        begins, ends = validity(certificate)
+        why = out_of_date(begins, ends, now) or ends_soon(ends, now)
+        if why is not None:
+            log.warning("the bounce listener's certificate wants attention", file=str(certificate), why=why)
+        return context
+
     def _first(self) -> Conversation:
         """The one that all others are made from."""
         return Conversation(
@@ -97,15 +111,3 @@ class BounceListener:
             tls_context=self._tls,
             loop=asyncio.get_running_loop(),
         )
-
-
-def _tls_context(settings: ListenerSettings) -> ssl.SSLContext | None:
-    if settings.tls_certificate is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        where = f"{settings.tls_certificate}" + (f" with {settings.tls_key}" if settings.tls_key else "")
-        raise ConfigurationError(f"the bounce listener's certificate cannot be used: {where}: {error}") from error
-    return context

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,38 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from structlog.testing import capture_logs
 
 from bounce_handler.listener import BounceListener, ListenerSettings
+from config.settings import Settings
 from core.errors import ConfigurationError
 from core.reports import Arrival
 from core.return_path import ReturnPaths
+from todoke.cli import doctor
+from todoke.wiring import Wiring
+
+Made = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a self-signed certificate and its key."""
+def make_pem(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Makes files with a self-signed certificate and its key, which holds between these days from today on."""
+
+    def make(begins: float, ends: float) -> Path:
+        file = tmp_path_factory.mktemp("tls") / "bounces.pem"
+        file.write_bytes(_pem(begins, ends))
+        return file
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def pem(make_pem: Made) -> Path:
+    """One that holds for a year."""
+    return make_pem(-1, 365)
+
+
+def _pem(begins: float, ends: float) -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bounces.example.jp")])
     now = datetime.now(UTC)
@@ -34,17 +56,15 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now + timedelta(days=begins))
+        .not_valid_after(now + timedelta(days=ends))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("bounces.example.jp")]), critical=False)
         .sign(key, hashes.SHA256())
     )
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    file = tmp_path_factory.mktemp("tls") / "bounces.pem"
-    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
-    return file
+    return certificate.public_bytes(serialization.Encoding.PEM) + private
 
 
 class Nobody:
@@ -138,3 +158,58 @@ def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path, pem: Path) -
             Nobody(),
             paths,
         )
+
+
+TIMES = pytest.mark.parametrize(
+    ("begins", "ends", "result", "word"),
+    [
+        (-1, 31, "ok", "until "),
+        (-1, 29, "warning", "it ends on "),
+        (-1, 0.01, "warning", "it ends on "),
+        (-2, -1, "FAILED", "it has ended on "),
+        (1, 365, "FAILED", "it holds from "),
+    ],
+)
+
+
+@TIMES
+async def test_a_certificate_out_of_date_is_told_at_the_start(
+    make_pem: Made, sqlite_bounces: Any, listen: Any, begins: float, ends: float, result: str, word: str
+) -> None:
+    with capture_logs() as logs:
+        await listen(sqlite_bounces, tls_certificate=make_pem(begins, ends))
+    told = [entry["why"] for entry in logs if entry["event"] == "the bounce listener's certificate wants attention"]
+    assert [why.startswith(word) for why in told] == ([] if result == "ok" else [True])
+
+
+@TIMES
+async def test_the_doctor_looks_at_it(
+    make_pem: Made, sqlite_url: str, begins: float, ends: float, result: str, word: str
+) -> None:
+    found = await examined(Settings(database_url=sqlite_url, bounce_tls_certificate=make_pem(begins, ends)))
+    assert found["result"] == result
+    assert word in found["detail"]
+
+
+async def test_a_chain_holds_as_long_as_its_first_to_end(make_pem: Made, sqlite_url: str, tmp_path: Path) -> None:
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(make_pem(-1, 365).read_bytes() + make_pem(-1, 5).read_bytes())
+    found = await examined(Settings(database_url=sqlite_url, bounce_tls_certificate=chain))
+    assert found["result"] == "warning"
+
+
+async def test_the_doctor_refuses_what_the_service_would_refuse(sqlite_url: str, tmp_path: Path) -> None:
+    junk = tmp_path / "junk.pem"
+    junk.write_text("junk", "utf-8")
+    found = await examined(Settings(database_url=sqlite_url, bounce_tls_certificate=junk))
+    assert found["result"] == "FAILED"
+    assert "cannot be used" in found["detail"]
+    assert (await examined(Settings(database_url=sqlite_url)))["result"] == "ok"
+
+
+async def examined(settings: Settings) -> dict[str, Any]:
+    """What the doctor finds."""
+    wiring = Wiring(settings)
+    finding = await doctor._found("bounce certificate", doctor._CHECKS["bounce certificate"], wiring)
+    await wiring.close()
+    return finding.as_row()

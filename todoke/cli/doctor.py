@@ -201,6 +201,21 @@ async def _signing(wiring: Wiring) -> str:
     return f"signs as {key.domain}; the public key has to stand at {key.selector}._domainkey.{key.domain}"
 
 
+async def _bounce_tls(wiring: Wiring) -> str:
+    from bounce_handler.certificates import ends_soon, out_of_date, tls_context, validity
+
+    certificate, now = wiring.settings.bounce_tls_certificate, datetime.now(UTC)
+    if certificate is None:
+        return "none: the bounce listener offers no STARTTLS"
+    tls_context(certificate, wiring.settings.bounce_tls_key)
+    begins, ends = validity(certificate)
+    if wrong := out_of_date(begins, ends, now):
+        raise Failed(f"{certificate}: {wrong}")
+    if soon := ends_soon(ends, now):
+        raise Warned(f"{certificate}: {soon}")
+    return f"{certificate}, until {ends:%Y-%m-%d}"
+
+
 async def _return_path(wiring: Wiring) -> str:
     domain = wiring.settings.return_path_domain
     if wiring.settings.environment is Environment.PRODUCTION and "." not in domain:
@@ -261,6 +276,7 @@ _CHECKS: dict[str, Check] = {
     "secrets at rest": _secrets,
     "SMTP relay": _relay,
     "DKIM key": _signing,
+    "bounce certificate": _bounce_tls,
     "return-path domain": _return_path,
     "holiday coverage": _calendar,
     "templates": _templates,
