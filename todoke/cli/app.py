@@ -26,7 +26,7 @@ bounces_app = typer.Typer(no_args_is_help=True, help="Failure reports: take them
 reports_app = typer.Typer(no_args_is_help=True, help="Reporting statuses of institutions.")
 token_app = typer.Typer(no_args_is_help=True, help="API tokens.")
 user_app = typer.Typer(no_args_is_help=True, help="People who sign in to the pages.")
-db_app = typer.Typer(no_args_is_help=True, help="The database's schema.")
+db_app = typer.Typer(no_args_is_help=True, help="The database: its schema, and what a restore asks for.")
 templates_app = typer.Typer(no_args_is_help=True, help="Mail templates.")
 config_app = typer.Typer(no_args_is_help=True, help="Settings.")
 for _name, _group in (
@@ -293,6 +293,17 @@ def db_check(as_json: Json = False) -> None:
     from todoke.cli.database import check
 
     check(as_json=as_json)
+
+
+@db_app.command("restored")
+def db_restored(
+    taken_at: Annotated[str, typer.Option(metavar="ISO-TIME", help="When the backup was taken, or a little before.")],
+    as_json: Json = False,
+) -> None:
+    """After a restore, before `todoke serve`: guides that may have left since the backup are not sent again."""
+    from todoke.cli.database import restored
+
+    restored(taken_at, as_json=as_json)
 
 
 @templates_app.command("check")

@@ -170,7 +170,7 @@ def show_plan(
     if prefecture is not None and prefecture not in PREFECTURES:
         wrong_usage("--prefecture: must be 01 to 47")
     explainer = Wiring(settings_of_command()).explainer
-    plan = explainer.explain(Kind(kind_name), _moment(at_text), prefecture, business_days).as_dict()
+    plan = explainer.explain(Kind(kind_name), moment_of("--at", at_text), prefecture, business_days).as_dict()
     if as_json:
         print_json(plan)
         return
@@ -179,7 +179,7 @@ def show_plan(
         print_line(f"  {sentence}")
 
 
-def _moment(text: str) -> datetime:
+def moment_of(option: str, text: str) -> datetime:
     """RFC 3339; a time without offset is Asia/Tokyo's, and a date alone its first moment."""
     try:
         return parse_rfc3339(text)
@@ -188,5 +188,5 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        wrong_usage("--at: must be an ISO time such as 2026-12-28T10:00:00+09:00")
+        wrong_usage(f"{option}: must be an ISO time such as 2026-12-28T10:00:00+09:00")
     return to_tokyo(moment if moment.tzinfo else moment.replace(tzinfo=TOKYO))

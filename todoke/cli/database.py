@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from store import schema
+from todoke.cli.asking import moment_of
 from todoke.cli.output import print_json, print_line
-from todoke.cli.running import refused, run, settings_of_command
+from todoke.cli.running import open_wiring, refused, run, settings_of_command, wrong_usage
 from todoke.wiring import Wiring
 
 
@@ -28,6 +31,30 @@ def check(*, as_json: bool) -> None:
         print_line(f"the schema is at {found.current}" if found.up_to_date else found.advice)
     if not found.up_to_date:
         refused()
+
+
+def restored(taken_at: str, *, as_json: bool) -> None:
+    """Put in doubt the guides that may have left since a backup was taken."""
+    count = run(_doubt_guides(moment_of("--taken-at", taken_at)))
+    if as_json:
+        print_json({"in_doubt": count})
+    elif count:
+        print_line(f"{count} guide(s) may have left since then: in doubt now, for a person to decide (/in-doubt)")
+    else:
+        print_line("no guide can have left since then")
+
+
+async def _doubt_guides(taken_at: datetime) -> int:
+    from store.restoring import Restored
+    from store.sole_sender import sole_sender
+
+    async with open_wiring() as wiring:
+        if taken_at > wiring.clock.now():
+            wrong_usage("--taken-at: lies in the future")
+        with sole_sender(wiring.db):
+            await wiring.leases.take_over_all()
+            # By now what was taken over is ready, too.
+            return await Restored(wiring.db, wiring.ledger, wiring.timing).doubt_guides(taken_at, wiring.clock.now())
 
 
 async def _upgrade() -> schema.SchemaState:

@@ -22,6 +22,10 @@ _WITHOUT_CODE = _table(
         (r"no reply within (\S+) s", r"応答なし：\1秒以内に応答がありませんでした"),
         (r"cannot connect to (\S+) port (\d+): (.*)", r"応答なし：\1（ポート\2）に接続できません（\3）"),
         (r"the sender ended while it handed the mail over", "応答なし：送信処理が、送信の途中で終了しました"),
+        (
+            r"restored from a backup: it may have left after that was taken",
+            "データベースをバックアップから復元したため、その後に送信されたかどうかが分かりません",
+        ),
         (r"a reply without end", "不正な応答：応答に終わりがありません"),
         (r"not an SMTP reply: (.*)", r"不正な応答：SMTPの応答ではありません（\1）"),
         (r"the relay gave no valid reply: (.*)", r"不正な応答：SMTPの応答ではありません（\1）"),
