@@ -184,7 +184,7 @@ class Settings(BaseSettings):
     bounce_connections_per_peer: Count = 50
     """Connections that one peer may hold at the bounce listener."""
     bounce_tls_certificate: Annotated[FilePath, Absolute] | None = None
-    """PEM file of the bounce listener's certificate with its chain; unset: no STARTTLS."""
+    """PEM file of the bounce listener's certificate with its chain, read when a process starts; unset: no STARTTLS."""
     bounce_tls_key: Annotated[FilePath, Absolute] | None = None
     """PEM file of that certificate's private key; unset: it stands in the certificate's file."""
     return_path_domain: Domain = _LOCAL_RETURN_PATH
@@ -197,7 +197,7 @@ class Settings(BaseSettings):
     dkim_selector: Annotated[Domain, Field(max_length=63)] | None = None
     """Selector under which the domain publishes the key."""
     dkim_key_file: Annotated[FilePath, Absolute] | None = None
-    """PEM file of the RSA key that signs."""
+    """PEM file of the RSA key that signs, read when a process starts."""
 
     secret_keys: Keys = Field((), repr=False)
     """Fernet keys of secrets at rest, newest first. `local` makes its own on first use."""
