@@ -25,7 +25,7 @@ class Case:
     """The facts of a call, read. `desk` is the one that the chosen procedure names.
 
     `refused` is the kind of a mail that somebody wanted to send again, `refused_mail` a reminder among them,
-    `issued_before` an account-issue that was published twice.
+    `issued_before` an account-issue that was published twice. What is asked of one application is read by that one.
     """
 
     facts: InstitutionFacts
@@ -156,9 +156,10 @@ def open_case(
     *,
     issued_before: bool = False,
     refused_mail: MessageFacts | None = None,
+    of: str | None = None,
 ) -> Case:
-    """Read the facts. Raises `WrongPrefecture` for the settings of another prefecture than the institution's."""
+    """Read the facts, `of` one application where it is given by its id. Raises `WrongPrefecture` for the settings of another prefecture than the institution's."""
     if facts.prefecture is not None and prefecture.code != facts.prefecture:
         raise WrongPrefecture(facts.prefecture, prefecture.code)
-    reading = read(facts, past_review=symptom in NOBODY_READS_THE_MAIL)
+    reading = read(facts, past_review=symptom in NOBODY_READS_THE_MAIL, of=of)
     return Case(facts, prefecture, today, reading, symptom, Desk.PREFECTURE, refused, issued_before, refused_mail)

@@ -255,6 +255,8 @@ CONDITIONS: Mapping[str, Predicate] = {
     "newer-application": lambda case: case.reading.newer is not None,
     "newer-rejected": lambda case: case.reading.newer_rejected,
     "newer-in-review": lambda case: case.reading.newer_in_review,
+    "newer-account": lambda case: case.reading.newer_account,
+    "newer-guide-sent": lambda case: case.reading.newer_guide is not None,
     "newer-account-exists": lambda case: case.reading.account_exists_since,
     "guide-never-left": _guide_never_left,
     "no-mail-on-paper": lambda case: case.standing is Standing.NOTHING_KNOWN and case.facts.on_paper,
@@ -290,6 +292,7 @@ IMPLIED: Mapping[str, frozenset[str]] = {
     "account-moved": frozenset({"address-changed-sent"}),
     "account-under-way": frozenset({"applied"}),
     "mail-taken-since": frozenset({"guide-undelivered"}),
+    "newer-guide-sent": frozenset({"newer-account"}),
 } | {
     f"standing-{standing}": frozenset({"applied", _SAYS[standing]} if standing in _SAYS else {"applied"})
     for standing in Standing

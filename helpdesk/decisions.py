@@ -9,7 +9,7 @@ from core.kinds import Kind
 from helpdesk.case import NOBODY_READS_THE_MAIL, Case
 from helpdesk.desks import desk_for
 from helpdesk.reports import left_on_paper
-from helpdesk.standing import Standing
+from helpdesk.standing import BRINGS_ACCOUNT, UNDER_WAY, Standing
 from helpdesk.vocabulary import Desk, ProcedureId, Symptom
 
 _NAMED: Mapping[Symptom, ProcedureId] = {
@@ -163,9 +163,14 @@ _INSTEAD_OF_GUIDE: Mapping[Standing, ProcedureId] = {
 
 def instead_of_guide(case: Case) -> ProcedureId:
     """What helps somebody who wants the guide a second time (rules 32, 85, 102)."""
-    if case.guide_moved or case.taken_since is not None:
+    if case.guide_moved or case.taken_since is not None or _has_newer_account(case):
         return ProcedureId.ASK_LOGIN_ID_AND_RESET_PASSWORD
     return _INSTEAD_OF_GUIDE.get(case.standing, ProcedureId.ASK_LOGIN_ID_AND_RESET_PASSWORD)
+
+
+def _has_newer_account(case: Case) -> bool:
+    """Applying once more would bring none, as a later application told of an account (rule 14)."""
+    return case.reading.newer_account and case.standing not in BRINGS_ACCOUNT | UNDER_WAY
 
 
 def instead_of_resending(kind: Kind, case: Case) -> ProcedureId | None:

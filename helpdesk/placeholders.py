@@ -114,13 +114,20 @@ def _newer_received_on(case: Case) -> date | None:
     return None if case.reading.newer is None else case.reading.newer.received_on
 
 
-def _earlier_guide_sent_on(case: Case) -> date | None:
-    guide = case.reading.earlier_guide
-    return None if guide is None else tokyo_date(guide.sent_at or guide.status_at)
+def _guide_sent_on(pick: Callable[[Case], MessageFacts | None]) -> Fill:
+    def fill(case: Case) -> date | None:
+        guide = pick(case)
+        return None if guide is None else tokyo_date(guide.sent_at or guide.status_at)
+
+    return _day(fill)
 
 
-def _earlier_guide_email(case: Case) -> str | None:
-    return None if case.reading.earlier_guide is None else case.reading.earlier_guide.email_masked
+def _guide_email(pick: Callable[[Case], MessageFacts | None]) -> Fill:
+    def fill(case: Case) -> str | None:
+        guide = pick(case)
+        return None if guide is None else guide.email_masked
+
+    return fill
 
 
 def _taken_since(pick: Callable[[MessageFacts, date], str | None]) -> Placeholder:
@@ -169,7 +176,8 @@ _APPLIED = frozenset(
 )
 _PERIOD = frozenset({"period-known", "before-period", "in-period", "after-period"})
 _REPORTING = frozenset({"report-not-started", "report-in-progress", "report-reported"})
-_NEWER = frozenset({"newer-application", "newer-rejected", "newer-in-review"})
+_NEWER = frozenset({"newer-application", "newer-rejected", "newer-in-review", "newer-account"})
+_NEWER_GUIDE = frozenset({"newer-guide-sent"})
 _EARLIER = frozenset({"earlier-guide"})
 
 _BY_KIND = {name: placeholder for kind in Kind for name, placeholder in _message_placeholders(kind).items()}
@@ -197,8 +205,10 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
     "planned_on": Placeholder(_day(lambda case: case.planned_on), frozenset({"planned-late"})),
     "approved_on": Placeholder(_day(_approved_on), frozenset({"approved"})),
     "newer_received_on": Placeholder(_day(_newer_received_on), _NEWER),
-    "earlier_guide_sent_on": Placeholder(_day(_earlier_guide_sent_on), _EARLIER),
-    "earlier_guide_email": Placeholder(_earlier_guide_email, _EARLIER),
+    "earlier_guide_sent_on": Placeholder(_guide_sent_on(lambda case: case.reading.earlier_guide), _EARLIER),
+    "earlier_guide_email": Placeholder(_guide_email(lambda case: case.reading.earlier_guide), _EARLIER),
+    "newer_guide_sent_on": Placeholder(_guide_sent_on(lambda case: case.reading.newer_guide), _NEWER_GUIDE),
+    "newer_guide_email": Placeholder(_guide_email(lambda case: case.reading.newer_guide), _NEWER_GUIDE),
     "guide_expires_on": Placeholder(_day(_guide_expires_on), frozenset({"guide-link-expired"})),
     "period_start_on": Placeholder(_period_start, _PERIOD),
     "period_end_on": Placeholder(_period_end, _PERIOD),

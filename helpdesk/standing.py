@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial, reduce
@@ -54,6 +54,7 @@ UNDER_WAY = frozenset({Standing.IN_REVIEW, Standing.WAITING})
 OF_THE_ACCOUNT = frozenset({Kind.PASSWORD_RESET, Kind.ADDRESS_CHANGED})
 """Mails that are told to an account, whatever application it came from."""
 
+_TELLS_OF_ACCOUNT = BRINGS_ACCOUNT | {Standing.ACCOUNT_KNOWN}
 _HAS_ACCOUNT = (BRINGS_ACCOUNT - {Standing.GUIDE_IN_DOUBT}) | {Standing.ACCOUNT_KNOWN}
 _CLOSED = frozenset({Standing.REJECTED, Standing.REJECTED_ACCOUNT_EXISTS, Standing.WITHDRAWN})
 _NOT_CLOSED = frozenset(Standing) - _CLOSED
@@ -79,7 +80,7 @@ _SPENDING_REASONS = frozenset({CancelReason.pre_check(Status.EXPIRED), CancelRea
 class Reading:
     """How the institution stands, by the application that decides it.
 
-    `newer` is an application received after that one, `earlier_guide` a guide that was sent for another one.
+    `newer` is an application received after that one, `earlier_guide` a guide that was sent for one received before.
     `account_exists_since`: an application received after the deciding one was rejected because of an account (rule 14).
     """
 
@@ -96,27 +97,41 @@ class Reading:
 
     @property
     def newer_in_review(self) -> bool:
-        """Whether nothing was decided yet of the newer application."""
-        return self.newer is not None and standing_of(self.newer) is Standing.IN_REVIEW
+        """Whether it is not known yet what comes of the newer application."""
+        return self.newer is not None and standing_of(self.newer) in UNDER_WAY
+
+    @property
+    def newer_account(self) -> bool:
+        """Whether the newer application tells of an account."""
+        return self.newer is not None and standing_of(self.newer) in _TELLS_OF_ACCOUNT
+
+    @property
+    def newer_guide(self) -> MessageFacts | None:
+        """The guide of the newer application, if it was sent."""
+        guide = None if self.newer is None else latest(self.newer, Kind.GUIDE)
+        return guide if guide is not None and guide.status is Status.SENT else None
 
 
-def read(facts: InstitutionFacts, *, past_review: bool = False) -> Reading:
+def read(facts: InstitutionFacts, *, past_review: bool = False, of: str | None = None) -> Reading:
     """The institution's standing: the newest application decides, unless an older one says more.
 
-    `past_review` asks for what came of an application that was decided, where there is one.
+    `past_review` asks for what came of an application that was decided, where there is one; `of` for the application
+    of this id, where it is on record, whatever others there are.
     """
     newest_first = sorted(facts.applications, key=lambda a: (a.received_on, a.created_at), reverse=True)
     if not newest_first:
         return Reading(Standing.NOTHING_KNOWN)
-    yields_to = _YIELDS_TO_PAST_REVIEW if past_review else _YIELDS_TO
-    deciding = reduce(partial(_of_more_weight, yields_to), newest_first)
-    newer = newest_first[0] if newest_first[0] is not deciding else None
+    heaviest = _past_review if past_review else _heaviest
+    asked = next((application for application in newest_first if application.id == of), None)
+    deciding = asked or heaviest(newest_first)
+    place = newest_first.index(deciding)
+    newer, older = newest_first[:place], newest_first[place + 1 :]
     return Reading(
         standing_of(deciding),
         deciding,
-        newer,
-        _earlier_guide(newest_first, deciding),
-        _account_exists_since(newest_first, deciding),
+        heaviest(newer) if newer else None,
+        _earlier_guide(older),
+        any(standing_of(application) is Standing.REJECTED_ACCOUNT_EXISTS for application in newer),
     )
 
 
@@ -143,6 +158,14 @@ def latest(application: ApplicationFacts, kind: Kind) -> MessageFacts | None:
     return None if found is None else found.mail
 
 
+def _heaviest(newest_first: Sequence[ApplicationFacts]) -> ApplicationFacts:
+    return reduce(partial(_of_more_weight, _YIELDS_TO), newest_first)
+
+
+def _past_review(newest_first: Sequence[ApplicationFacts]) -> ApplicationFacts:
+    return reduce(partial(_of_more_weight, _YIELDS_TO_PAST_REVIEW), newest_first)
+
+
 def _of_more_weight(
     yields_to: Mapping[Standing, frozenset[Standing]], newer: ApplicationFacts, older: ApplicationFacts
 ) -> ApplicationFacts:
@@ -150,15 +173,10 @@ def _of_more_weight(
     return older if yields else newer
 
 
-def _earlier_guide(applications: list[ApplicationFacts], deciding: ApplicationFacts) -> MessageFacts | None:
-    others = (latest(application, Kind.GUIDE) for application in applications if application is not deciding)
-    sent = (guide for guide in others if guide is not None and guide.status is Status.SENT)
+def _earlier_guide(older: Iterable[ApplicationFacts]) -> MessageFacts | None:
+    guides = (latest(application, Kind.GUIDE) for application in older)
+    sent = (guide for guide in guides if guide is not None and guide.status is Status.SENT)
     return max(sent, key=lambda guide: guide.created_at, default=None)
-
-
-def _account_exists_since(newest_first: list[ApplicationFacts], deciding: ApplicationFacts) -> bool:
-    since = newest_first[: newest_first.index(deciding)]
-    return any(standing_of(application) is Standing.REJECTED_ACCOUNT_EXISTS for application in since)
 
 
 def _mailing_standing(pre_check: MessageFacts | None, guide: MessageFacts | None) -> Standing | None:

@@ -138,9 +138,10 @@ class Advisor:
         return advise(symptom, facts, place, self._today(), texts=self._texts).as_dict()
 
     async def issued(self, institution_code: str, application_id: str) -> dict[str, Any]:
-        """The procedure for an institution whose application was issued before."""
+        """The procedure for an institution of which this application was issued before."""
         facts, place = await self._facts(institution_code)
-        return issued_refusal(facts, place, self._today(), texts=self._texts).as_dict()
+        refusal = issued_refusal(facts, place, self._today(), application_id=application_id, texts=self._texts)
+        return refusal.as_dict()
 
     async def resend_refusal(self, kind: Kind, institution_code: str | None, message_id: str) -> dict[str, Any] | None:
         """What helps instead of sending this mail, of this kind, again; None where it may be sent again."""

@@ -130,7 +130,12 @@ def test_there_is_always_one_sentence(facts, prefecture, today):
 
 @given(facts=INSTITUTIONS, prefecture=PREFECTURES, today=DAYS, kind=st.sampled_from(Kind))
 def test_there_is_always_a_way_out_of_a_refusal(facts, prefecture, today, kind):
-    for procedure in (resend_refusal(kind, facts, prefecture, today), issued_refusal(facts, prefecture, today)):
+    refusals = [resend_refusal(kind, facts, prefecture, today), issued_refusal(facts, prefecture, today)]
+    for mail in facts.all_messages:
+        refusals.append(resend_refusal(mail.kind, facts, prefecture, today, message_id=mail.id))
+    for application in facts.applications:
+        refusals.append(issued_refusal(facts, prefecture, today, application_id=application.id))
+    for procedure in refusals:
         if procedure is not None:
             assert procedure.steps
             assert any("再送できません" in line for line in procedure.not_possible)

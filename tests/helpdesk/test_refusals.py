@@ -98,3 +98,74 @@ def test_a_cancelled_issue_needs_a_new_application(world):
     guide = world.message(Kind.GUIDE, Status.CANCELLED, reason="pre-check-cancelled")
     facts = world.institution(world.application(probe, guide))
     assert issued_refusal(facts, world.yamaguchi(), world.day(3)).id == "reapply"
+
+
+BOUNCED = (Kind.GUIDE, Status.UNDELIVERED)
+GUIDED = (Kind.GUIDE, Status.SENT)
+PLANNED = (Kind.GUIDE, Status.SCHEDULED)
+CONFIRMED = (Kind.EXISTING_USER_CONFIRM, Status.SENT)
+
+
+def two_applications(world, first, second):
+    """Received 20 days apart, each with one mail (None: no mail by rule) of which id and address tell where it is from."""
+    applications = []
+    for age, mail in ((0, first), (20, second)):
+        own = [] if mail is None else [world.message(*mail, id=f"m-{age}", email=f"a{age}@example.jp")]
+        day = world.day(age)
+        facts = {"id": f"A-{age}", "received_on": day, "created_at": world.moment(day)}
+        rule = "no-mail-permitted" if mail is None else None
+        applications.append(world.application(*own, **facts, decided_rule=rule))
+    return world.institution(*applications)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "of_first", "of_second"),
+    [
+        (GUIDED, PLANNED, "ask-login-id-and-reset-password", "wait"),
+        (GUIDED, GUIDED, "ask-login-id-and-reset-password", "ask-login-id-and-reset-password"),
+        (GUIDED, BOUNCED, "ask-login-id-and-reset-password", "reapply"),
+        (BOUNCED, PLANNED, "reapply", "wait"),
+        (BOUNCED, BOUNCED, "reapply", "reapply"),
+        (BOUNCED, GUIDED, "ask-login-id-and-reset-password", "ask-login-id-and-reset-password"),
+        (PLANNED, GUIDED, "wait", "ask-login-id-and-reset-password"),
+        (CONFIRMED, PLANNED, "confirm-permission", "wait"),
+        (CONFIRMED, None, "confirm-permission", "confirm-permission"),
+    ],
+)
+def test_the_answer_is_about_the_application_that_was_asked_for(world, first, second, of_first, of_second):
+    facts, place, today = two_applications(world, first, second), world.yamaguchi(), world.day(30)
+    for age, mail, right in ((0, first, of_first), (20, second, of_second)):
+        refusals = [issued_refusal(facts, place, today, application_id=f"A-{age}")]
+        if mail is not None and mail[0] is Kind.GUIDE:
+            refusals.append(resend_refusal(Kind.GUIDE, facts, place, today, message_id=f"m-{age}"))
+        for refusal in refusals:
+            assert refusal is not None
+            assert refusal.id == right
+
+
+def test_a_guide_that_was_sent_is_told_by_its_own_facts(world):
+    facts = two_applications(world, GUIDED, PLANNED)
+    refusal = resend_refusal(Kind.GUIDE, facts, world.yamaguchi(), world.day(30), message_id="m-0")
+    assert refusal is not None
+    assert "12月25日（金）に送信し" in refusal.summary
+    assert not any("まだ送信していません" in step for step in refusal.steps)
+
+
+def test_who_has_an_account_by_a_later_application_is_not_sent_to_apply_again(world):
+    facts = two_applications(world, BOUNCED, GUIDED)
+    refusal = resend_refusal(Kind.GUIDE, facts, world.yamaguchi(), world.day(30), message_id="m-0")
+    assert refusal is not None
+    told = "".join(refusal.steps)
+    assert "その後の12月21日（月）の申請により、既にアカウントをお持ちです。" in told
+    assert "不達になりました" in told
+
+
+def test_who_has_applied_again_waits_for_the_outcome(world):
+    facts = two_applications(world, BOUNCED, PLANNED)
+    refusal = issued_refusal(facts, world.yamaguchi(), world.day(30), application_id="A-0")
+    assert any("その後の12月21日（月）に、新しい申請を受け付けています。" in step for step in refusal.steps)
+
+
+def test_an_application_that_is_not_on_record_is_answered_for_the_institution(world):
+    facts = two_applications(world, BOUNCED, PLANNED)
+    assert issued_refusal(facts, world.yamaguchi(), world.day(30), application_id="A-9").id == "wait"
