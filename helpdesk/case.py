@@ -10,9 +10,19 @@ from core.jst import tokyo_date
 from core.kinds import BY_TABLE, Kind
 from core.statuses import Status
 from helpdesk.copies import Told, told
-from helpdesk.facts import ApplicationFacts, InstitutionFacts, MessageFacts, PrefectureFacts, WrongPrefecture
+from helpdesk.facts import (
+    ApplicationFacts,
+    ChangeFacts,
+    InstitutionFacts,
+    MessageFacts,
+    PrefectureFacts,
+    WrongPrefecture,
+)
 from helpdesk.standing import BRINGS_ACCOUNT, OF_THE_ACCOUNT, UNDER_WAY, Reading, Standing, read
 from helpdesk.vocabulary import Desk, Symptom
+
+_TAKES_NO_MAIL = frozenset({Status.UNDELIVERED, Status.SUPPRESSED})
+"""The address does not, of which a mail came to stand so."""
 
 _GUIDE_CAME_BACK = frozenset({Standing.GUIDE_UNDELIVERED, Standing.GUIDE_MAILBOX_FULL})
 
@@ -66,8 +76,22 @@ class Case:
 
     @property
     def account_moved(self) -> bool:
-        """Whether another address was registered for the account after the mails that told of it (rules 65, 109)."""
+        """Whether another address was registered for the account after the mails that told of it (rules 65, 109).
+
+        Also before its notice has left. One that is known to take no mail does not count.
+        """
         return self._moved_since(self._told_of_account())
+
+    @property
+    def moved_out_of_reach(self) -> bool:
+        """Whether the address registered since is known to take no mail."""
+        return self._moved_since(self._told_of_account(), in_reach=False)
+
+    @property
+    def change_open(self) -> ChangeFacts | None:
+        """The last request to change the address that was neither carried out nor rejected."""
+        pending = (change for change in self.facts.changes if change.notice is None)
+        return max(pending, key=lambda change: change.requested_at, default=None)
 
     @property
     def guide_moved(self) -> bool:
@@ -85,11 +109,16 @@ class Case:
         newest = max(since, key=_came_out_at, default=None)
         return newest if newest is not None and newest.status is Status.SENT else None
 
-    def _moved_since(self, mails: Iterable[MessageFacts]) -> bool:
+    def _moved_since(self, mails: Iterable[MessageFacts], *, in_reach: bool = True) -> bool:
         changed = self.message(Kind.ADDRESS_CHANGED)
-        if changed is None or changed.status is not Status.SENT:
+        if changed is None or (changed.status in _TAKES_NO_MAIL) is in_reach or self._is_withdrawn(changed):
             return False
         return all(mail.created_at < changed.created_at for mail in mails)
+
+    def _is_withdrawn(self, changed: MessageFacts) -> bool:
+        """A notice alone is taken back with what it says; of a request that was carried out, it is the notice only."""
+        carried_out = any(change.notice == changed.id for change in self.facts.changes)
+        return changed.status is Status.CANCELLED and not carried_out
 
     def _told_of_account(self) -> Iterable[MessageFacts]:
         """An application that brought no account leaves that of an earlier guide, or one of which no mail is known."""
@@ -117,6 +146,11 @@ class Case:
         if self.application is None:
             return None
         return self.application.received_on + timedelta(days=self.prefecture.trouble_day)
+
+    @property
+    def call_from(self) -> date | None:
+        """The first business day from that day on, on which the desks can be called."""
+        return None if self.trouble_on is None else self.prefecture.next_open(self.trouble_on)
 
     @property
     def long_overdue(self) -> bool:
@@ -158,7 +192,10 @@ def open_case(
     refused_mail: MessageFacts | None = None,
     of: str | None = None,
 ) -> Case:
-    """Read the facts, `of` one application where it is given by its id. Raises `WrongPrefecture` for the settings of another prefecture than the institution's."""
+    """Read the facts, `of` one application where it is given by its id.
+
+    Raises `WrongPrefecture` for the settings of another prefecture than the institution's.
+    """
     if facts.prefecture is not None and prefecture.code != facts.prefecture:
         raise WrongPrefecture(facts.prefecture, prefecture.code)
     reading = read(facts, past_review=symptom in NOBODY_READS_THE_MAIL, of=of)

@@ -10,13 +10,14 @@ from core.jobs import Note
 from core.jst import tokyo_date
 from core.kinds import Account, InstitutionType, Kind, Route
 from core.statuses import Status
-from helpdesk.case import Case, open_case
-from helpdesk.copies import SENT_AGAIN, UNSENT
+from helpdesk.case import NOBODY_READS_THE_MAIL, Case, open_case
+from helpdesk.copies import SENT_AGAIN, UNSENT, weight
 from helpdesk.decisions import choose
 from helpdesk.desks import desk_for
 from helpdesk.facts import ApplicationFacts, MessageFacts, ReportingFacts
 from helpdesk.registered import registered_mail, registered_suppression
 from helpdesk.reports import (
+    coming_periods,
     ended_periods,
     last_reminders,
     left_on_paper,
@@ -71,6 +72,14 @@ def _unsent(kind: Kind) -> Predicate:
     def holds(case: Case) -> bool:
         message = case.message(kind)
         return message is not None and message.status in UNSENT
+
+    return holds
+
+
+def _dropped(kind: Kind) -> Predicate:
+    def holds(case: Case) -> bool:
+        message = case.message(kind)
+        return message is not None and weight(message.status) == 0
 
     return holds
 
@@ -221,6 +230,7 @@ CONDITIONS: Mapping[str, Predicate] = {
     **{f"{kind}-{status}": _status(kind, status) for kind in Kind for status in Status},
     **{f"{kind}-exists": _exists(kind) for kind in Kind},
     **{f"{kind}-unsent": _unsent(kind) for kind in Kind},
+    **{f"{kind}-dropped": _dropped(kind) for kind in Kind},
     **{f"{kind}-due-known": _due_known(kind) for kind in Kind},
     **{f"{kind}-again": _again(kind) for kind in SENT_AGAIN},
     **{f"{kind}-again-due-known": _again_due_known(kind) for kind in SENT_AGAIN},
@@ -229,6 +239,7 @@ CONDITIONS: Mapping[str, Predicate] = {
     **{f"report-{status}": _report_status(status) for status in ReportStatus},
     "report-known": lambda case: bool(reports_told(case)),
     "report-in-period": lambda case: bool(running_periods(case)),
+    "report-before-period": lambda case: bool(coming_periods(case)),
     "report-after-period": lambda case: bool(ended_periods(case)),
     "left-on-paper": left_on_paper,
     "reminded": lambda case: bool(last_reminders(case)),
@@ -244,10 +255,14 @@ CONDITIONS: Mapping[str, Predicate] = {
     "had-account": _had_account,
     "before-trouble-day": lambda case: case.application is not None and not case.long_overdue,
     "from-trouble-day": lambda case: case.long_overdue,
+    "trouble-day-closed": lambda case: case.call_from != case.trouble_on,
     "planned-late": lambda case: case.planned_late,
     "past-usual-time": lambda case: case.issued_until is not None and case.issued_until < case.today,
     "issued-before": lambda case: case.issued_before,
     "account-moved": lambda case: case.account_moved,
+    "moved-out-of-reach": lambda case: case.moved_out_of_reach,
+    "change-open": lambda case: case.change_open is not None,
+    "nobody-reads": lambda case: case.symptom in NOBODY_READS_THE_MAIL,
     "account-lost": _account_lost,
     "account-on-record": _account_on_record,
     "account-under-way": _account_under_way,
@@ -289,7 +304,8 @@ _SAYS: Mapping[Standing, str] = {
 }
 
 IMPLIED: Mapping[str, frozenset[str]] = {
-    "account-moved": frozenset({"address-changed-sent"}),
+    "account-moved": frozenset({"address-changed-exists"}),
+    "moved-out-of-reach": frozenset({"address-changed-exists"}),
     "account-under-way": frozenset({"applied"}),
     "mail-taken-since": frozenset({"guide-undelivered"}),
     "newer-guide-sent": frozenset({"newer-account"}),

@@ -91,6 +91,25 @@ class SuppressionFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeFacts:
+    """メールアドレスの変更依頼. `label` is its state as people read it; `due` are the days it is expected between.
+
+    `notice` is the id of the mail that tells of it once it is done, None before.
+    """
+
+    new_email: str
+    label: str
+    requested_at: datetime
+    due: tuple[date, date]
+    notice: str | None = None
+
+    @property
+    def email_masked(self) -> str:
+        """The new address as every reader may see it."""
+        return mask_email(self.new_email)
+
+
+@dataclass(frozen=True, slots=True)
 class ReportPeriod:
     """定期報告期間, both days included (rules 66, 70)."""
 
@@ -120,7 +139,7 @@ class InstitutionFacts:
     """報告機関 as far as known. `messages` are those that belong to no application, such as reminders.
 
     `reporting` are the reports on record and those reminded of; `suppressed` are the addresses to which nothing is
-    sent for this institution.
+    sent for this institution; `changes` are the requests to change its address that were not rejected.
     """
 
     code: str
@@ -132,6 +151,7 @@ class InstitutionFacts:
     messages: tuple[MessageFacts, ...] = ()
     reporting: tuple[ReportingFacts, ...] = ()
     suppressed: tuple[SuppressionFacts, ...] = ()
+    changes: tuple[ChangeFacts, ...] = ()
 
     @property
     def on_paper(self) -> bool:

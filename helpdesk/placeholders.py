@@ -12,12 +12,13 @@ from core.jst import tokyo_date
 from core.kinds import InstitutionType, Kind, Scheme
 from core.statuses import Status
 from helpdesk.case import Case
+from helpdesk.changes import expected_text, notice_text, requested_on
 from helpdesk.copies import SENT_AGAIN
 from helpdesk.dates import day_text, span_text, weeks_text
 from helpdesk.desks import contact_of, contact_text, desk_for
-from helpdesk.facts import MessageFacts
+from helpdesk.facts import ChangeFacts, MessageFacts
 from helpdesk.registered import registered_mail
-from helpdesk.reports import ended_text, ends_text, reminders_text, report_behind, states_text
+from helpdesk.reports import ended_text, ends_text, reminders_text, report_behind, starts_text, states_text
 from helpdesk.vocabulary import Desk, Symptom
 
 Fill: TypeAlias = Callable[[Case], str | None]
@@ -59,7 +60,9 @@ def _moment(moment: datetime | None, today: date) -> str | None:
 
 def _message_placeholders(kind: Kind) -> dict[str, Placeholder]:
     name = kind.value.replace("-", "_")
-    always = frozenset(f"{kind}-{word}" for word in (*Status, "exists", "unsent", "due-known", "mailbox-full"))
+    always = frozenset(
+        f"{kind}-{word}" for word in (*Status, "exists", "unsent", "dropped", "due-known", "mailbox-full")
+    )
     sent = frozenset({f"{kind}-{Status.SENT}"})
     return {
         f"{name}_email": Placeholder(_of_message(kind, lambda m, _: m.email_masked), always),
@@ -130,6 +133,10 @@ def _guide_email(pick: Callable[[Case], MessageFacts | None]) -> Fill:
     return fill
 
 
+def _of_change(pick: Callable[[ChangeFacts], str]) -> Fill:
+    return lambda case: None if case.change_open is None else pick(case.change_open)
+
+
 def _taken_since(pick: Callable[[MessageFacts, date], str | None]) -> Placeholder:
     def fill(case: Case) -> str | None:
         return None if case.taken_since is None else pick(case.taken_since, case.today)
@@ -179,6 +186,8 @@ _REPORTING = frozenset({"report-not-started", "report-in-progress", "report-repo
 _NEWER = frozenset({"newer-application", "newer-rejected", "newer-in-review", "newer-account"})
 _NEWER_GUIDE = frozenset({"newer-guide-sent"})
 _EARLIER = frozenset({"earlier-guide"})
+_CHANGED = frozenset({"account-moved", "moved-out-of-reach", f"{Kind.ADDRESS_CHANGED}-exists"})
+_CHANGE_OPEN = frozenset({"change-open"})
 
 _BY_KIND = {name: placeholder for kind in Kind for name, placeholder in _message_placeholders(kind).items()}
 _AGAIN = {name: placeholder for kind in SENT_AGAIN for name, placeholder in _again_placeholders(kind).items()}
@@ -202,6 +211,7 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
     "received_on": Placeholder(_day(_received_on), _APPLIED),
     "issued_until_on": Placeholder(_day(lambda case: case.issued_until), _APPLIED),
     "trouble_on": Placeholder(_day(lambda case: case.trouble_on), _APPLIED),
+    "call_from_on": Placeholder(_day(lambda case: case.call_from), _APPLIED),
     "planned_on": Placeholder(_day(lambda case: case.planned_on), frozenset({"planned-late"})),
     "approved_on": Placeholder(_day(_approved_on), frozenset({"approved"})),
     "newer_received_on": Placeholder(_day(_newer_received_on), _NEWER),
@@ -214,9 +224,15 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
     "period_end_on": Placeholder(_period_end, _PERIOD),
     "report_as_of_on": Placeholder(_day(_report_as_of), _REPORTING),
     "report_states": Placeholder(states_text, _REPORTING | {"report-known"}),
+    "report_start_on": Placeholder(starts_text, frozenset({"report-before-period"})),
     "report_end_on": Placeholder(ends_text, frozenset({"report-in-period"})),
     "report_ended_on": Placeholder(ended_text, frozenset({"report-after-period"})),
     "reminders_sent": Placeholder(reminders_text, frozenset({"reminded"})),
+    "address_changed_notice": Placeholder(notice_text, _CHANGED),
+    "change_requested_on": Placeholder(_day(requested_on), _CHANGE_OPEN),
+    "change_email": Placeholder(_of_change(lambda change: change.email_masked), _CHANGE_OPEN),
+    "change_label": Placeholder(_of_change(lambda change: change.label), _CHANGE_OPEN),
+    "change_expected_on": Placeholder(expected_text, _CHANGE_OPEN),
     "taken_mail": _taken_since(lambda m, _: m.kind.label),
     "taken_email": _taken_since(lambda m, _: m.email_masked),
     "taken_label": _taken_since(lambda m, _: m.status.label(settled=m.settled)),

@@ -24,13 +24,13 @@ _FURTHEST_FROM_DONE_FIRST = (None, *ReportStatus)
 def reports_told(case: Case) -> Sequence[ReportingFacts]:
     """The report of the reminder that somebody wants again; else those of this season that were reminded of.
 
-    Where none was, all of this season that are on record.
+    Where none was, all of this season that are on record; where there are none either, the last ones reminded of.
     """
     if case.refused_mail is not None:
         return [report for report in case.facts.reporting if report.key == case.refused_mail.report]
     current = [report for report in case.facts.reporting if report.current]
-    reminded = [report for report in current if _last_reminder(case, report.key) is not None]
-    return sorted(reminded or current, key=lambda report: tuple(Scheme).index(report.key.scheme))
+    reminded = _reminded(case, current) or current or _of_last_season(_reminded(case, case.facts.reporting))
+    return sorted(reminded, key=lambda report: tuple(Scheme).index(report.key.scheme))
 
 
 def last_reminders(case: Case) -> Sequence[MessageFacts]:
@@ -54,6 +54,14 @@ def running_periods(case: Case) -> Sequence[tuple[ReportKey | None, ReportPeriod
     return [(key, period) for key, period in _periods(case, reports_told(case)) if _runs(period, case.today)]
 
 
+def coming_periods(case: Case) -> Sequence[tuple[ReportKey | None, ReportPeriod]]:
+    """The known reporting periods of what is left to do that are to begin; empty where one of them runs."""
+    periods = _periods(case, _open_first(case))
+    if any(_runs(period, case.today) for _, period in periods):
+        return []
+    return [(key, period) for key, period in periods if case.today < period.start]
+
+
 def ended_periods(case: Case) -> Sequence[tuple[ReportKey | None, ReportPeriod]]:
     """The known reporting periods of what is left to do, if all of them are over; empty where one is not."""
     periods = _periods(case, _open_first(case))
@@ -70,14 +78,28 @@ def reminders_text(case: Case) -> str | None:
     return "、".join(_reminder_text(mail, case.today) for mail in last_reminders(case)) or None
 
 
+def starts_text(case: Case) -> str | None:
+    """令和9年1月5日（火）, with the scheme before it where schemes start on different days."""
+    return _days([(key, period.start) for key, period in coming_periods(case)])
+
+
 def ends_text(case: Case) -> str | None:
-    """令和9年3月31日（水）, with the scheme before it where schemes end on different days."""
-    return _ends(running_periods(case))
+    """The same of the ends of periods that run."""
+    return _days([(key, period.end) for key, period in running_periods(case)])
 
 
 def ended_text(case: Case) -> str | None:
     """The same of periods that are over."""
-    return _ends(ended_periods(case))
+    return _days([(key, period.end) for key, period in ended_periods(case)])
+
+
+def _reminded(case: Case, reports: Iterable[ReportingFacts]) -> Sequence[ReportingFacts]:
+    return [report for report in reports if _last_reminder(case, report.key) is not None]
+
+
+def _of_last_season(reports: Sequence[ReportingFacts]) -> Sequence[ReportingFacts]:
+    last = max((report.key.fiscal_year for report in reports), default=None)
+    return [report for report in reports if report.key.fiscal_year == last]
 
 
 def _open_first(case: Case) -> Sequence[ReportingFacts]:
@@ -93,10 +115,10 @@ def _periods(case: Case, reports: Sequence[ReportingFacts]) -> Sequence[tuple[Re
     return [(key, period) for key, period in periods if period is not None]
 
 
-def _ends(periods: Sequence[tuple[ReportKey | None, ReportPeriod]]) -> str | None:
-    if len({period.end for _, period in periods}) > 1:
-        return "、".join(f"{key.scheme.label}は{date_text(period.end)}" for key, period in periods if key is not None)
-    return next((date_text(period.end) for _, period in periods), None)
+def _days(days: Sequence[tuple[ReportKey | None, date]]) -> str | None:
+    if len({day for _, day in days}) > 1:
+        return "、".join(f"{key.scheme.label}は{date_text(day)}" for key, day in days if key is not None)
+    return next((date_text(day) for _, day in days), None)
 
 
 def _last_reminder(case: Case, of: ReportKey) -> MessageFacts | None:

@@ -24,7 +24,7 @@ BUILT_IN = Path(__file__).parent / "texts"
 PREFECTURES = "prefectures"
 SUMMARY = "summary.toml"
 COMMON = "common.toml"
-INCLUDED = ("registered-address", "changed-address")
+INCLUDED = ("registered-address", "changed-address", "reset-mail")
 """Files of which a procedure takes the steps in by `{ include = "registered-address" }`."""
 PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 

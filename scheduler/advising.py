@@ -15,6 +15,7 @@ from core.statuses import Status
 from helpdesk.advice import advise
 from helpdesk.facts import (
     ApplicationFacts,
+    ChangeFacts,
     InstitutionFacts,
     MessageFacts,
     PrefectureFacts,
@@ -30,6 +31,7 @@ from helpdesk.wording import Texts
 from scheduler.calendar import BusinessCalendar, OutsideCalendar
 from scheduler.fields import LAST_DAY
 from scheduler.reminders import ReminderRules
+from store.address_changes import ChangeState
 from store.engine import Database
 from store.reading import EVERYTHING, AnyRow, Sight
 from store.reading_institutions import InstitutionRecord, institution_record, prefecture_of
@@ -213,7 +215,13 @@ def institution_facts(
         messages=_message_facts(_without_application(record), record, now),
         reporting=tuple(reporting),
         suppressed=tuple(SuppressionFacts(entry.email, entry.reason == BY_HAND) for entry in record.stopped),
+        changes=tuple(map(_change_facts, record.changes)),
     )
+
+
+def _change_facts(row: AnyRow) -> ChangeFacts:
+    label = ChangeState(row.state).label
+    return ChangeFacts(row.new_email, label, row.requested_at, (row.due_from, row.due_to), row.message_id)
 
 
 def _application_facts(row: AnyRow, record: InstitutionRecord, now: datetime) -> ApplicationFacts:

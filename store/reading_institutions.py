@@ -10,10 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.kinds import Kind
+from store.address_changes import ChangeState
 from store.reading import MESSAGE_COLUMNS, AnyRow, Sight
 from store.reading_story import came_to_stand
 from store.suppressions import stopped
-from store.tables import applications, events, institutions, messages, reporting
+from store.tables import address_changes, applications, events, institutions, messages, reporting
 
 _TRIES_RAN_OUT = "retries-exhausted"
 
@@ -30,7 +31,8 @@ class InstitutionRecord:
 
     Reporting statuses stand newest year first.
     `status_at` says, by message id, when the message came to its present status, `last_answer` for what reason its
-    last try failed where tries ran out over it. `stopped` are the suppressions of all kinds in force.
+    last try failed where tries ran out over it. `stopped` are the suppressions of all kinds in force, `changes` the
+    requests to change the address but those that were rejected, in the order in which they were made.
     """
 
     institution: AnyRow
@@ -40,6 +42,7 @@ class InstitutionRecord:
     status_at: Mapping[str, datetime]
     last_answer: Mapping[str, str]
     stopped: Sequence[AnyRow]
+    changes: Sequence[AnyRow]
 
 
 async def prefecture_of(conn: AsyncConnection, code: str) -> str | None:
@@ -67,7 +70,15 @@ async def institution_record(conn: AsyncConnection, code: str, sight: Sight) -> 
         (await conn.execute(reported)).all(),
         *await _told_by_events(conn, code, mails),
         await stopped(conn, code),
+        await _changes(conn, code),
     )
+
+
+async def _changes(conn: AsyncConnection, code: str) -> Sequence[AnyRow]:
+    query = select(address_changes).where(
+        address_changes.c.institution_code == code, address_changes.c.state != ChangeState.REJECTED
+    )
+    return (await conn.execute(query.order_by(address_changes.c.requested_at, address_changes.c.id))).all()
 
 
 async def _messages(conn: AsyncConnection, code: str, sight: Sight) -> Sequence[AnyRow]:

@@ -17,6 +17,7 @@ from core.statuses import Status
 from helpdesk.advice import advise
 from helpdesk.facts import (
     ApplicationFacts,
+    ChangeFacts,
     InstitutionFacts,
     MessageFacts,
     PrefectureFacts,
@@ -86,6 +87,17 @@ INSTITUTIONS = st.builds(
     applications=st.lists(APPLICATIONS, max_size=4).map(tuple),
     messages=MAILS,
     reporting=st.lists(REPORTS, max_size=3, unique_by=lambda report: report.key).map(tuple),
+    changes=st.lists(
+        st.builds(
+            ChangeFacts,
+            st.just("himitsu@example.jp"),
+            st.just("依頼受付"),
+            MOMENTS,
+            st.tuples(DAYS, DAYS),
+            st.none() | st.just("m-1"),
+        ),
+        max_size=2,
+    ).map(tuple),
     suppressed=st.lists(st.builds(SuppressionFacts, st.just("himitsu@example.jp"), st.booleans()), max_size=1).map(
         tuple
     ),
@@ -131,10 +143,8 @@ def test_there_is_always_one_sentence(facts, prefecture, today):
 @given(facts=INSTITUTIONS, prefecture=PREFECTURES, today=DAYS, kind=st.sampled_from(Kind))
 def test_there_is_always_a_way_out_of_a_refusal(facts, prefecture, today, kind):
     refusals = [resend_refusal(kind, facts, prefecture, today), issued_refusal(facts, prefecture, today)]
-    for mail in facts.all_messages:
-        refusals.append(resend_refusal(mail.kind, facts, prefecture, today, message_id=mail.id))
-    for application in facts.applications:
-        refusals.append(issued_refusal(facts, prefecture, today, application_id=application.id))
+    refusals += [resend_refusal(m.kind, facts, prefecture, today, message_id=m.id) for m in facts.all_messages]
+    refusals += [issued_refusal(facts, prefecture, today, application_id=a.id) for a in facts.applications]
     for procedure in refusals:
         if procedure is not None:
             assert procedure.steps
@@ -154,6 +164,7 @@ def test_the_order_of_the_facts_does_not_matter(facts, prefecture, today, sympto
         facts.messages,
         facts.reporting,
         facts.suppressed,
+        facts.changes,
     )
     keys = {(application.received_on, application.created_at) for application in facts.applications}
     if len(keys) == len(facts.applications):

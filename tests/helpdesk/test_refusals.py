@@ -107,7 +107,7 @@ CONFIRMED = (Kind.EXISTING_USER_CONFIRM, Status.SENT)
 
 
 def two_applications(world, first, second):
-    """Received 20 days apart, each with one mail (None: no mail by rule) of which id and address tell where it is from."""
+    """Received 20 days apart, each with one mail (None: no mail by rule) whose id tells where it is from."""
     applications = []
     for age, mail in ((0, first), (20, second)):
         own = [] if mail is None else [world.message(*mail, id=f"m-{age}", email=f"a{age}@example.jp")]

@@ -123,3 +123,67 @@ def test_a_reminder_that_is_wanted_again_is_answered_with_its_own_report(world):
     assert "かかりつけ医機能報告制度について3月16日（火）に" in primary
     assert [LEAVE_IT in text for text in answers] == [True, False, True]
     assert "かかりつけ医機能報告制度について令和8年3月12日（木）に" in last_year
+
+
+BEFORE = date(2026, 12, 15)
+PRESS = "画面右上の「報告」ボタンを押して"
+CLOSED = "定期報告期間外は、定期報告ボタンを押すことができません。"
+
+
+def answered(world, *mails, reporting=(), today=LATER, **prefecture):
+    facts = world.institution(messages=mails, reporting=tuple(reporting))
+    return advise(Symptom.REMINDED_THOUGH_REPORTED, facts, world.yamaguchi(**prefecture), today)
+
+
+@pytest.mark.parametrize("status", [None, ReportStatus.NOT_STARTED, ReportStatus.IN_PROGRESS])
+@pytest.mark.parametrize("today", [BEFORE, date(2027, 1, 4)])
+def test_before_the_period_nobody_is_told_to_press_at_once(world, status, today):
+    answers = [answered(world, today=today), answered(world, reporting=[world.report(status=status)], today=today)]
+    for procedure in answers:
+        text = "\n".join(procedure.steps)
+        assert procedure.title == "定期報告期間が始まってから、「報告」ボタンを押して、報告を完了する"
+        begins = "定期報告期間は、まだ始まっていません（開始日は、令和9年1月5日（火））。"
+        assert begins in text
+        assert text.index(begins) < text.index(PRESS)
+        assert CLOSED in procedure.not_possible
+
+
+def test_in_the_period_and_where_it_is_not_known_the_button_is_pressed(world):
+    for period in (world.period, None):
+        procedure = answered(world, reporting=[world.report(period=period)], today=world.period.start, period=period)
+        assert PRESS in "\n".join(procedure.steps)
+        assert CLOSED not in procedure.not_possible
+
+
+def test_of_two_periods_one_that_runs_is_enough(world):
+    later = ReportPeriod(date(2027, 2, 1), date(2027, 3, 31))
+    today = date(2027, 1, 20)
+    both = answered(world, reporting=[world.report(), world.report(PRIMARY, period=later)], today=today)
+    assert "まだ始まっていません" not in "\n".join(both.steps)
+    done = world.report(status=ReportStatus.REPORTED)
+    left = answered(world, reporting=[done, world.report(PRIMARY, period=later)], today=today)
+    assert "開始日は、令和9年2月1日（月）" in "\n".join(left.steps)
+
+
+def test_after_the_season_the_last_reminder_is_still_told(world):
+    next_period = ReportPeriod(date(2028, 1, 5), date(2028, 3, 31))
+    for status, title in (
+        (ReportStatus.IN_PROGRESS, "定期報告期間の終了後の報告について、窓口へ確認する"),
+        (ReportStatus.REPORTED, "報告は完了しています"),
+    ):
+        last = world.report(status=status, current=False)
+        procedure = answered(world, reminder(world), reporting=[last], today=date(2027, 5, 13), period=next_period)
+        text = "\n".join(procedure.steps)
+        assert procedure.title == title
+        assert "催促のメールは、医療機能情報提供制度について3月16日（火）に" in text
+        assert f"「{status.label}」となっています。" in text
+        assert PRESS not in text
+
+
+@pytest.mark.parametrize("today", [BEFORE, LATER, date(2027, 4, 6)])
+def test_who_has_reported_has_nothing_to_press(world, today):
+    procedure = answered(world, reminder(world), reporting=[world.report(status=ReportStatus.REPORTED)], today=today)
+    text = "\n".join(procedure.steps)
+    assert procedure.title == "報告は完了しています"
+    assert LEAVE_IT in text
+    assert "ボタン" not in text

@@ -102,3 +102,30 @@ def test_of_several_mails_on_their_way_the_last_says_when_to_call(world):
     held = world.message(Kind.GUIDE, Status.HELD, due_at=world.moment(world.day(26)))
     _, text = told("not-arrived", world.institution(world.application(held)), world.yamaguchi(), world.day(5))
     assert "12月22日（火）以降も届かない場合は" in text
+
+
+NEW_ADDRESS = "もう一度新しいメールアドレスでの「新規ユーザ登録申請」を行っていただく必要がございます。"
+
+
+@pytest.mark.parametrize("symptom", ["person-left", "cannot-view"])
+@pytest.mark.parametrize("kind", [Kind.PRE_CHECK, Kind.GUIDE])
+@pytest.mark.parametrize("reason", ["mailboxfull", "userunknown"])
+def test_whom_nobody_reads_applies_with_a_new_address(world, symptom, kind, reason):
+    mail = world.message(kind, Status.UNDELIVERED, reason=reason)
+    taken = world.message(
+        Kind.PASSWORD_RESET, Status.SENT, created_at=world.moment(world.day(29)), sent_at=world.moment(world.day(29))
+    )
+    for messages in ((), (taken,)):
+        facts = world.institution(world.application(mail), messages=messages)
+        procedure, text = told(symptom, facts, world.yamaguchi(), world.day(30))
+        assert procedure == "reapply"
+        assert text.count(NEW_ADDRESS) == 1
+        assert "空き容量を確保" not in text
+        assert "同じメールアドレス" not in text
+
+
+def test_nobody_is_asked_to_call_on_a_closed_day(world):
+    place = world.yamaguchi(next_open=lambda day: max(day, date(2026, 12, 24)))
+    _, text = told("not-arrived", world.institution(world.application()), place, world.day(5))
+    assert "3週間が経過する12月22日（火）は閉庁日です。12月24日（木）以降も届かない場合は、山口県医療政策課" in text
+    assert "12月22日（火）以降" not in text

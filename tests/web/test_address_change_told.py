@@ -102,3 +102,46 @@ async def test_a_mail_that_came_back_is_told_as_such(known: Any) -> None:
     copy = await resend(known, mail)
     await known.send(copy)
     assert (await change(known))["next_step"].startswith(TOLD)
+
+
+LISTED = "メールアドレスの変更依頼があります（"
+
+
+async def advised(api: Any, symptom: str) -> Any:
+    return await api.get(f"/v1/advice?institution_code=3510012345&symptom={symptom}")
+
+
+async def test_the_institution_tells_of_a_change_from_the_request_until_its_notice_was_sent(known: Any) -> None:
+    page = "/institutions/3510012345"
+    known.later(hours=1)
+    known.change = await requested(known)
+    assert f"{LISTED}依頼受付）" in await shown(known, page)
+    assert (await advised(known, "person-left"))["title"] == "メールアドレスの変更依頼を受け付けています"
+    await step(known, known.change, "approve")
+    assert f"{LISTED}承認済）" in await shown(known, page)
+    notice = (await step(known, known.change, "done")).json()["message"]["id"]
+    assert f"{LISTED}変更完了、お知らせは送信予約）" in await shown(known, page)
+    assert "メールアドレスの変更が完了し" in (await known.get("/v1/institutions/3510012345"))["summary"]
+    assert "変更後の" in "".join((await advised(known, "unknown-password"))["steps"])
+    await known.send(notice)
+    assert LISTED not in await shown(known, page)
+
+
+async def test_a_notice_that_came_back_is_marked(known: Any) -> None:
+    known.later(hours=1)
+    known.change = await requested(known)
+    await step(known, known.change, "approve")
+    notice = (await step(known, known.change, "done")).json()["message"]["id"]
+    await known.move(notice, Status.SENDING, Status.UNDELIVERED, bounce_class="hard", reason="userunknown")
+    page = await shown(known, "/institutions/3510012345")
+    assert f"{LISTED}変更完了、お知らせは不達）" in page
+    assert "メールアドレスは変更されましたが" in page
+    assert '<span aria-hidden="true">△</span> G-MIS利用案内メールは' in page
+
+
+async def test_a_request_that_was_rejected_is_not_told(known: Any) -> None:
+    change_id = await requested(known)
+    form = {"json": {"why": "取下げ"}}
+    answer = await known.ask(Role.PREFECTURE, "POST", f"/v1/address-changes/{change_id}/reject", **form)
+    assert answer.status_code == 200, answer.text
+    assert (await advised(known, "person-left"))["title"] != "メールアドレスの変更依頼を受け付けています"

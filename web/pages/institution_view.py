@@ -60,9 +60,7 @@ async def institution_page(services: Services, who: Principal, code: str, sympto
         "seen": max((row.id for rows in found.events.values() for row in rows), default=0),
         "sharing": found.sharing,
         "suppressions": found.suppressions,
-        "changes": [
-            {"id": row.id, "label": ChangeState(row.state).label} for row in found.changes if row.state in OPEN_STATES
-        ],
+        "changes": _changes(found.changes),
         "late_bounce": _late_bounce(mails),
         "open_work": [mail for mail in mails if mail["id"] in found.open_work],
         "doubts": [mail for mail in mails if mail["in_doubt"]],
@@ -86,6 +84,18 @@ async def _find(services: Services, who: Principal, code: str) -> _Found:
             changes.rows,
             await open_work_of(conn, code, sight),
         )
+
+
+def _changes(rows: Sequence[AnyRow]) -> list[dict[str, Any]]:
+    """Requests, newest first, that are open, and the last that is done while its notice has not been sent."""
+    done = next((row for row in rows if row.state == ChangeState.DONE), None)
+    shown = [row for row in rows if row.state in OPEN_STATES or (row is done and row.mail_status != Status.SENT)]
+    return [{"id": row.id, "label": _change_label(row)} for row in shown]
+
+
+def _change_label(row: AnyRow) -> str:
+    label = ChangeState(row.state).label
+    return label if row.state in OPEN_STATES else f"{label}、お知らせは{Status(row.mail_status).label(settled=False)}"
 
 
 def _mails(services: Services, found: _Found) -> list[dict[str, Any]]:
@@ -117,8 +127,16 @@ def _look(mails: Sequence[Mapping[str, Any]], applications: Sequence[Mapping[str
         return Look("△", DOUBT)
     telling = next((mail for mail in mails if mail["kind"] in _TELLING and mail["status"] != Status.CANCELLED), None)
     if telling is not None:
-        return LOOKS[Status(_speaking(telling, mails)["status"])]
+        status = Status(_speaking(telling, mails)["status"])
+        lost = status is Status.SENT and _is_notice_lost(mails[: mails.index(telling)])
+        return Look("△", DOUBT) if lost else LOOKS[status]
     return Look("□", CALM) if applications else Look("－", SPENT)
+
+
+def _is_notice_lost(since: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the address was changed since, and the new one took no mail."""
+    notice = next((mail for mail in since if mail["kind"] == Kind.ADDRESS_CHANGED), None)
+    return notice is not None and _speaking(notice, since)["status"] in (Status.UNDELIVERED, Status.SUPPRESSED)
 
 
 def _speaking(mail: Mapping[str, Any], mails: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
