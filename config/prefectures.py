@@ -21,6 +21,9 @@ PrefectureCode = Annotated[str, StringConstraints(pattern=r"^(0[1-9]|[1-3][0-9]|
 
 Desk = Literal["prefecture", "secretariat"]
 
+_LATE_MAILS = "not-arrived"
+"""The symptom of which a mail says beforehand who answers."""
+
 _Year = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")]
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -115,10 +118,18 @@ class Prefectures:
         """The desk of this prefecture and of no other; None where none is configured (rule 132)."""
         return self.by_code[code].contact if code in self.by_code else None
 
-    def waiting_times(self, code: str) -> WaitingTimes:
-        """How long things take in this prefecture, as mails say it. Raises KeyError for a code that is none."""
+    def waiting_times(self, code: str, fiscal_year: int) -> WaitingTimes:
+        """How long things take in this prefecture, and who is asked in this fiscal year, as mails say it.
+
+        Raises KeyError for a code that is none.
+        """
         prefecture = self.by_code[code]
-        return WaitingTimes(issuing=_weeks_text(prefecture.issue_weeks), enquiry=f"{prefecture.trouble_weeks}週間")
+        by_secretariat = prefecture.desks_in(fiscal_year).get(_LATE_MAILS) == "secretariat"
+        return WaitingTimes(
+            issuing=_weeks_text(prefecture.issue_weeks),
+            enquiry=f"{prefecture.trouble_weeks}週間",
+            desk="G-MIS事務局" if by_secretariat else "都道府県窓口",
+        )
 
 
 def _weeks_text(weeks: tuple[int, int]) -> str:

@@ -56,10 +56,11 @@ class ReminderContext:
 
 @dataclass(frozen=True, slots=True)
 class WaitingTimes:
-    """How long things take, in Japanese; the figures are per prefecture (contract section 8)."""
+    """How long things take, and who is asked after that, in Japanese; both are per prefecture (contract section 8)."""
 
     issuing: str = "1～2週間"  # from approval to the account (rule 51)
     enquiry: str = "3週間"  # from application to the trouble procedure (rule 64)
+    desk: str = "都道府県窓口"  # who answers then (rules 126, 127)
 
 
 @dataclass(frozen=True, slots=True)

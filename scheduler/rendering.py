@@ -6,11 +6,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from core.clock import Clock
 from core.era import moment_text
 from core.errors import TodokeError
-from core.kinds import Kind
-from core.mail import Contact, MailContent, MailContext, ReminderContext, WaitingTimes
+from core.jst import tokyo_date
+from core.kinds import Kind, Scheme
+from core.mail import Contact, Institution, MailContent, MailContext, ReminderContext, WaitingTimes
 from core.messages import Message
+from scheduler.reminders import ReminderRules
 
 
 class ContactMissing(TodokeError):
@@ -37,6 +40,26 @@ class MailRenderer(Protocol):
         """Content. Raises MailDataMissing."""
 
 
+class PrefectureTimes(Protocol):
+    """What the data files say of how long things take."""
+
+    def waiting_times(self, code: str, fiscal_year: int) -> WaitingTimes:
+        """How long things take in this prefecture, and who is asked in this fiscal year."""
+
+
+def waiting_in_season(
+    prefectures: PrefectureTimes, rules: ReminderRules, clock: Clock
+) -> Callable[[Institution], WaitingTimes]:
+    """How long things take for an institution, by the season that counts now, as the helpdesk would answer."""
+
+    def waiting(institution: Institution) -> WaitingTimes:
+        scheme, prefecture = Scheme.default_for(institution.type), institution.prefecture
+        season = rules.season_on(tokyo_date(clock.now()), scheme, prefecture)
+        return prefectures.waiting_times(prefecture, season)
+
+    return waiting
+
+
 class MessageRenderer:
     """Renders messages."""
 
@@ -44,7 +67,7 @@ class MessageRenderer:
         self,
         catalog: MailRenderer,
         prefectures: PrefectureTexts,
-        waiting: Callable[[str], WaitingTimes],
+        waiting: Callable[[Institution], WaitingTimes],
     ) -> None:
         self._catalog = catalog
         self._prefectures = prefectures
@@ -72,7 +95,7 @@ class MessageRenderer:
                 data={} if message.reminder is not None else message.data,
                 reminder=_reminder(message),
                 expires_text=_expiry(message.kind, message.expires_at),
-                waiting=WaitingTimes() if institution is None else self._waiting(institution.prefecture),
+                waiting=WaitingTimes() if institution is None else self._waiting(institution),
             ),
         )
 

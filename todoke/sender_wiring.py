@@ -8,7 +8,6 @@ from mailer.pacing import PacedPolicy, Pacing
 from mailer.sender import Sender, SenderSettings
 from mailer.signing import Signer
 from scheduler.policies import LeavePolicy
-from scheduler.rendering import MessageRenderer
 from store.outbox import StoredOutbox
 from todoke.adapting import relay_settings, sender_name, signing_key
 
@@ -22,14 +21,13 @@ def make_sender(wiring: Wiring) -> Sender:
     key = signing_key(settings)
     pacing = Pacing(wiring.data.destinations)
     leave = LeavePolicy(wiring.timing, wiring.reminder_rules, settings.may_mail, wiring.has_contact)
-    prefectures = wiring.data.prefectures
     return Sender(
         SenderSettings(sender_name(), settings.sender_address, relay_settings(settings), settings.smtp_connections),
         StoredOutbox(
             wiring.db, wiring.ledger, wiring.cipher, PacedPolicy(leave, pacing), wiring.clock, wiring.spreading
         ),
         wiring.leases,
-        MessageRenderer(wiring.catalog, prefectures, prefectures.waiting_times),
+        wiring.renderer,
         wiring.return_paths,
         wiring.outcome_rules,
         wiring.clock,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scheduler.explaining import Explainer
     from scheduler.intake import Intake
     from scheduler.reminders import ReminderRules
+    from scheduler.rendering import MessageRenderer
     from scheduler.replanning import Replanner
     from scheduler.reporting import ReportingIntake
     from scheduler.season_reminders import SeasonReminders
@@ -166,6 +167,15 @@ class Wiring:
         from scheduler.explaining import Explainer
 
         return Explainer(self.timing, self.reminder_rules, self.data.rates, self.data.prefectures)
+
+    @cached_property
+    def renderer(self) -> MessageRenderer:
+        """From messages to mails."""
+        from scheduler.rendering import MessageRenderer, waiting_in_season
+
+        prefectures = self.data.prefectures
+        waiting = waiting_in_season(prefectures, self.reminder_rules, self.clock)
+        return MessageRenderer(self.catalog, prefectures, waiting)
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -123,8 +123,22 @@ def test_why_a_desk_cannot_be_chosen_is_told(tmp_path: Path, symptom: str) -> No
 def test_waiting_times_are_said_in_words(tmp_path: Path) -> None:
     written(tmp_path, "prefectures.toml", "[prefectures.23]\nissue_weeks = [4, 4]\ntrouble_weeks = 5\n")
     prefectures = load(tmp_path).prefectures
-    assert prefectures.waiting_times("23") == WaitingTimes("4週間", "5週間")
-    assert prefectures.waiting_times("35") == WaitingTimes("1～2週間", "3週間")
+    assert prefectures.waiting_times("23", 2026) == WaitingTimes("4週間", "5週間", "都道府県窓口")
+    assert prefectures.waiting_times("35", 2026) == WaitingTimes("1～2週間", "3週間", "都道府県窓口")
+
+
+def test_who_answers_for_late_mails_is_said_by_the_fiscal_year(tmp_path: Path) -> None:
+    text = '[prefectures.35]\nyears.2026.desks = { not-arrived = "secretariat" }\n'
+    text += '[prefectures.13]\ndesks.not-arrived = "secretariat"\n'
+    written(tmp_path, "prefectures.toml", text)
+    prefectures = load(tmp_path).prefectures
+    asked = {(code, year): prefectures.waiting_times(code, year).desk for code in ("13", "35") for year in (2025, 2026)}
+    assert set(asked.items()) == {
+        (("13", 2025), "G-MIS事務局"),
+        (("13", 2026), "G-MIS事務局"),
+        (("35", 2025), "都道府県窓口"),
+        (("35", 2026), "G-MIS事務局"),
+    }
 
 
 @pytest.mark.parametrize(

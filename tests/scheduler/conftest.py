@@ -17,7 +17,6 @@ from core.messages import Change, Message
 from core.statuses import Status
 from scheduler.intake import Answer
 from scheduler.policies import LeavePolicy
-from scheduler.rendering import MessageRenderer
 from store import schema
 from store.chores import StoredChores
 from store.outbox import StoredOutbox
@@ -129,9 +128,7 @@ class Season:
 
     def text(self, message: Message) -> str:
         """What a claimed message says."""
-        prefectures = self.wiring.data.prefectures
-        renderer = MessageRenderer(self.wiring.catalog, prefectures, prefectures.waiting_times)
-        return renderer.render(message).text
+        return self.wiring.renderer.render(message).text
 
     async def reminders(self, code: str = "3510000001") -> list[Any]:
         """The reminders of an institution, in the order in which they are due."""

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from config.periods import load_periods
 from config.prefectures import load_prefectures
+from config.reminders import load_reminder_policy
+from core.clock import Anchor, SimulatedClock
 from core.kinds import InstitutionType, Kind, Scheme
 from core.mail import Institution, Recipient
 from core.messages import Message, Reminder
 from core.statuses import Status
 from helpdesk.vocabulary import Symptom
-from scheduler.rendering import ContactMissing, MessageRenderer
+from scheduler.calendar import BusinessCalendar
+from scheduler.reminders import ReminderRules
+from scheduler.rendering import ContactMissing, MessageRenderer, waiting_in_season
+from scheduler.season import ReportingSeason
 from templates.catalog import Catalog
 
 DATA = {
@@ -29,7 +36,7 @@ DATA = {
 @pytest.fixture(scope="module")
 def renderer() -> MessageRenderer:
     prefectures = load_prefectures(None, list(Symptom))
-    return MessageRenderer(Catalog.load(), prefectures, prefectures.waiting_times)
+    return MessageRenderer(Catalog.load(), prefectures, lambda own: prefectures.waiting_times(own.prefecture, 2026))
 
 
 def message(kind: Kind, prefecture: str = "35", *, in_progress: bool = False) -> Message:
@@ -78,3 +85,14 @@ def test_no_mail_in_the_name_of_a_prefecture_without_a_contact(renderer: Message
     with pytest.raises(ContactMissing) as missing:
         renderer.render(message(kind, "13"))
     assert missing.value.reason == "no-contact"
+
+
+@pytest.mark.parametrize(("today", "desk"), [("2027-03-01", "G-MIS事務局"), ("2027-06-01", "都道府県窓口")])
+def test_a_mail_names_the_desk_that_answers_in_the_season(tmp_path: Path, today: str, desk: str) -> None:
+    text = '[prefectures.35]\nyears.2026.desks = { not-arrived = "secretariat" }\n'
+    (tmp_path / "prefectures.toml").write_text(text, encoding="utf-8")
+    prefectures = load_prefectures(tmp_path, list(Symptom))
+    rules = ReminderRules(ReportingSeason(load_periods(), load_reminder_policy(), BusinessCalendar()))
+    clock = SimulatedClock(Anchor(datetime.fromisoformat(f"{today}T10:00:00+09:00"), 0.0, 1.0), real=lambda: 0.0)
+    renderer = MessageRenderer(Catalog.load(), prefectures, waiting_in_season(prefectures, rules, clock))
+    assert f"下記の{desk}までお問い合わせ" in renderer.render(message(Kind.APPLICATION_COMPLETE)).text

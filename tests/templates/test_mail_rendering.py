@@ -241,6 +241,13 @@ def test_waiting_times_are_the_prefectures_own(catalog):
         assert "6週間以上" in body
 
 
+@pytest.mark.parametrize("desk", ["都道府県窓口", "G-MIS事務局"])
+def test_who_answers_for_late_mails_is_named(catalog, desk):
+    mail = catalog.render(replace(catalog.sample(Kind.APPLICATION_COMPLETE), waiting=WaitingTimes(desk=desk)))
+    for body in (mail.text, Page(mail.html).text):
+        assert f"下記の{desk}までお問い合わせ" in body
+
+
 class TestReminder:
     @pytest.fixture
     def remind(self, catalog):

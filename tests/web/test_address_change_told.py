@@ -136,7 +136,7 @@ async def test_a_notice_that_came_back_is_marked(known: Any) -> None:
     page = await shown(known, "/institutions/3510012345")
     assert f"{LISTED}変更完了、お知らせは不達）" in page
     assert "メールアドレスは変更されましたが" in page
-    assert '<span aria-hidden="true">△</span> G-MIS利用案内メールは' in page
+    assert '<p class="lead" role="status"><span aria-hidden="true">△</span>' in page
 
 
 async def test_a_request_that_was_rejected_is_not_told(known: Any) -> None:

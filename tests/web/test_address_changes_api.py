@@ -11,7 +11,6 @@ from sqlalchemy import select
 from core.kinds import Kind
 from core.statuses import Status
 from scheduler.policies import LeavePolicy
-from scheduler.rendering import MessageRenderer
 from store.outbox import StoredOutbox
 from store.people import Role
 from store.tables import messages
@@ -138,7 +137,7 @@ async def test_the_mail_that_leaves_tells_the_login_id_and_names_the_prefectures
     outbox = StoredOutbox(wiring.db, wiring.ledger, wiring.cipher, policy, known.clock, wiring.spreading)
     found = await outbox.claim("a sender", 10)
     [claimed] = [message for message in found if message.kind is Kind.ADDRESS_CHANGED]
-    content = MessageRenderer(wiring.catalog, prefectures, prefectures.waiting_times).render(claimed)
+    content = wiring.renderer.render(claimed)
     assert claimed.recipient.email == "jimu@example.jp"
     assert "h3510012345" in content.text
     assert "周南みなと病院" in content.text

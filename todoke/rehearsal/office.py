@@ -19,7 +19,6 @@ from core.ids import IdSource
 from core.mail import Contact
 from mailer.outcomes import OutcomeRules
 from scheduler.policies import LeavePolicy
-from scheduler.rendering import MessageRenderer
 from store import schema
 from store.chores import StoredChores
 from store.engine import Database
@@ -79,10 +78,9 @@ class RehearsalWiring(Wiring):
 
     def postroom(self, compose_every: int) -> Postroom:
         """What the sender makes mails with; of reminders, one in so many is made."""
-        prefectures = self.data.prefectures
         return Postroom(
             outbox=self.outbox,
-            renderer=MessageRenderer(self.catalog, prefectures, prefectures.waiting_times),
+            renderer=self.renderer,
             rules=self.outcome_rules,
             sender_address=self.settings.sender_address,
             connections=self.settings.smtp_connections,
