@@ -152,7 +152,7 @@ class Service:
             log.info("reports of an earlier version are enciphered", reports=total)
 
     async def _schedule(self) -> None:
-        """The ticks; and beside them, once, reminders are brought in line with what is configured now."""
+        """The ticks; and beside them, once, what waits is brought in line with what is configured now."""
         replanning = asyncio.create_task(self._replan())
         try:
             await self.wiring.ticker().run(self._stop)
@@ -163,6 +163,9 @@ class Service:
         trouble = Trouble(log, "could not replan reminders", "replans reminders again")
         done = await _once(self.wiring.replanner.replan, trouble)
         log.info("reminders are in line with the season", **asdict(done))
+        trouble = Trouble(log, "could not reschedule mails", "reschedules mails again")
+        moved = await _once(self.wiring.rescheduler.reschedule, trouble)
+        log.info("mails are in line with the calendar", moved=moved)
 
     def _http_server(self, stack: contextlib.AsyncExitStack) -> HttpServer:
         from web.server import HttpServer

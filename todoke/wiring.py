@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from scheduler.rendering import MessageRenderer
     from scheduler.replanning import Replanner
     from scheduler.reporting import ReportingIntake
+    from scheduler.rescheduling import Rescheduler
     from scheduler.season_reminders import SeasonReminders
     from scheduler.spreading import Spreading
     from scheduler.ticker import Ticker
@@ -236,6 +237,13 @@ class Wiring:
         from scheduler.replanning import Replanner
 
         return Replanner(self.db, self.clock, self.season_reminders, self.reminder_rules)
+
+    @cached_property
+    def rescheduler(self) -> Rescheduler:
+        """What waits, in line with the calendar."""
+        from scheduler.rescheduling import Rescheduler
+
+        return Rescheduler(self.db, self.ledger, self.clock, self.timing)
 
     @cached_property
     def outcome_rules(self) -> OutcomeRules:

@@ -51,9 +51,10 @@ class Season:
         """A file of the configuration folder; it counts from the next restart on."""
         (self.config / name).write_text(text, encoding="utf-8")
 
-    async def restart(self) -> Any:
-        """End the service and start it again; what the replanning did."""
+    async def restart(self, **settings: Any) -> Any:
+        """End the service and start it again, with settings changed; what the replanning did."""
         await self.wiring.close()
+        self._settings = self._settings.model_copy(update=settings)
         self.wiring = Wiring(self._settings, self.clock)
         return await self.wiring.replanner.replan()
 

@@ -30,6 +30,7 @@ from store.reading_reach import ReachFilter, reach_page
 from store.reporting import reminders
 from store.resends import family_of
 from store.tables import messages
+from store.waiting import Waiting, waiting
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 
@@ -93,6 +94,17 @@ async def test_a_query_finds_its_rows_by_its_index(
 
     found = await plan(full, run)
     assert index in found
+    assert not scans(found, "messages")
+
+
+@pytest.mark.parametrize("after", [None, Waiting("m", "35", NOW, None, NOW, None)])
+@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.DEFERRED, Status.IN_DOUBT])
+async def test_what_waits_is_found_by_an_index(full: Any, status: Status, after: Waiting | None) -> None:
+    async def run(conn: AsyncConnection) -> None:
+        await waiting(conn, Kind.PRE_CHECK, status, NOW, after, 500)
+
+    found = await plan(full, run)
+    assert not full.db.sqlite or "ix_messages_status_kind_created_at" in found
     assert not scans(found, "messages")
 
 

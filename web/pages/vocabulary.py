@@ -42,6 +42,7 @@ EVENTS: Mapping[str, str] = {
     "accepted": "受け付けました",
     "planned": "送信を予定しました",
     "replanned": "送信の予定を変更しました",
+    "rescheduled": "営業日が変わったため、送信の予定を変更しました",
     "redirected": "宛先を変更しました",
     "withdrawn": "取り下げました",
     "claimed": "送信を始めました",
