@@ -63,4 +63,6 @@ class Note:
     GUIDE_ALREADY_SENT = "guide-already-sent"
     LONG_LINK = "long-link"
     GUIDE_EXPIRES_FIRST = "guide-expires-first"
+    EXPIRES_FIRST = "expires-first"
     DEADLINE_OUTSIDE_PERIOD = "deadline-outside-period"
+    OUTSIDE_PERIOD = "outside-period"

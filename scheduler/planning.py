@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from core.ids import IdSource
 from core.jobs import Job, Note
-from core.jst import rfc3339
+from core.jst import rfc3339, tokyo_date
 from core.kinds import DECIDING, URGENT_KINDS, Kind
 from core.mail import Recipient
 from core.return_path import ReturnPaths
@@ -28,6 +28,9 @@ _ORDINARY_LANE = 1
 
 _NAMED_AGAIN = frozenset({None, Kind.PRE_CHECK, Kind.GUIDE})
 """Kinds (None: account-issue) for which it is worth saying that the institution was sent a guide before."""
+
+_EXPIRING = frozenset({Kind.CODE, Kind.PASSWORD_RESET})
+"""Kinds whose one mail must leave before `expires_at`; a guide has its gate before it as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +109,24 @@ class Planned:
         }
 
     def _note(self, found: Known) -> str | None:
-        job = self._job
-        notes = [self._decided.note] if self._decided.note else []
-        if job.kind in _NAMED_AGAIN and self._guided_before(found):
-            notes.append(Note.GUIDE_ALREADY_SENT)
-        if len(job.secret.get("setup_url", "")) > LONG_LINK:
-            notes.append(Note.LONG_LINK)
-        if self._expires_first(found):
-            notes.append(Note.GUIDE_EXPIRES_FIRST)
-        if job.kind is Kind.REMINDER and self._makings.reminders.is_due_outside_period(job):
-            notes.append(Note.DEADLINE_OUTSIDE_PERIOD)
-        return ",".join(notes) or None
+        return ",".join(self._notes(found)) or None
 
-    def _expires_first(self, found: Known) -> bool:
+    def _notes(self, found: Known) -> Iterator[str]:
+        job = self._job
+        if self._decided.note:
+            yield self._decided.note
+        if job.kind in _NAMED_AGAIN and self._guided_before(found):
+            yield Note.GUIDE_ALREADY_SENT
+        if len(job.secret.get("setup_url", "")) > LONG_LINK:
+            yield Note.LONG_LINK
+        if self._guide_expires_first(found):
+            yield Note.GUIDE_EXPIRES_FIRST
+        if job.kind in _EXPIRING and job.expires_at is not None and job.expires_at <= self._first_due(job.kind):
+            yield Note.EXPIRES_FIRST
+        if job.kind is Kind.REMINDER:
+            yield from self._makings.reminders.notes(job, tokyo_date(self._first_due(job.kind)))
+
+    def _guide_expires_first(self, found: Known) -> bool:
         """Whether the guide is over before it can leave at the earliest."""
         job = self._job
         if job.expires_at is None or Kind.GUIDE not in self._decided.kinds:
@@ -180,12 +188,16 @@ class Planned:
     def _place(self, kind: Kind, found: Known, before: list[dict[str, Any]]) -> _Place:
         if kind is Kind.GUIDE:
             return self._guide_place(found, before)
-        at = max(self._now, self._job.not_before or self._now)
-        prefecture = self._job.institution.prefecture if self._job.institution else None
         rule = self._makings.timing.rule(kind)
         if kind is not Kind.PRE_CHECK and self._suppressed(kind, found):
             return _Place(Status.SUPPRESSED, rule, None, reason="suppressed")
-        return _Place(Status.SCHEDULED, rule, self._makings.timing.first_due(kind, at, prefecture))
+        return _Place(Status.SCHEDULED, rule, self._first_due(kind))
+
+    def _first_due(self, kind: Kind) -> datetime:
+        """When a mail that waits for no other one goes."""
+        at = max(self._now, self._job.not_before or self._now)
+        prefecture = self._job.institution.prefecture if self._job.institution else None
+        return self._makings.timing.first_due(kind, at, prefecture)
 
     def _guide_place(self, found: Known, before: list[dict[str, Any]]) -> _Place:
         if before:
@@ -255,7 +267,7 @@ class Planned:
     def _expires_at(self, kind: Kind) -> datetime | None:
         if kind is Kind.REMINDER:
             return self._makings.reminders.expiry_of(self._job, self._now)
-        return None if kind is Kind.PRE_CHECK else self._job.expires_at
+        return self._job.expires_at if kind is Kind.GUIDE or kind in _EXPIRING else None
 
     def _step_key(self, kind: Kind, place: _Place) -> str | None:
         if kind is not Kind.REMINDER or place.due_at is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Protocol
 
 from core.era import fiscal_year_of
-from core.jobs import Job
+from core.jobs import Job, Note
 from core.jst import TOKYO, tokyo_date
 from core.kinds import Scheme
 from core.mail import Institution
@@ -105,10 +105,13 @@ class ReminderRules:
         assert job.fiscal_year is not None
         return reminder_data(scheme, job.fiscal_year, job.deadline, DIRECT)
 
-    def is_due_outside_period(self, job: Job) -> bool:
-        """Whether a directly published reminder names a deadline that is no day of its period."""
+    def notes(self, job: Job, leaves_on: date) -> Iterator[str]:
+        """What is worth saying of a directly published reminder: by its deadline, and where it would not leave."""
         assert job.deadline is not None
-        return not self._is_in_period(job, job.deadline)
+        if not self._is_in_period(job, job.deadline):
+            yield Note.DEADLINE_OUTSIDE_PERIOD
+        if not self._is_in_period(job, leaves_on):
+            yield Note.OUTSIDE_PERIOD
 
     def would_name_a_past_deadline(self, job: Job, leaves_on: date) -> bool:
         """Whether a directly published reminder would leave after its deadline; outside its period none leaves."""

@@ -40,7 +40,8 @@ async def test_one_never_heard_of_counts_as_not_started(season: Any) -> None:
 )
 async def test_nothing_leaves_outside_the_period(season: Any, when: str, deadline: str) -> None:
     season.leap(when)
-    assert (await season.publish("r-1", data={"fiscal_year": 2026, "deadline": deadline})).status == 202
+    answer = await season.publish("r-1", data={"fiscal_year": 2026, "deadline": deadline})
+    assert (answer.status, answer.body["note"].split(",")[-1]) == (202, "outside-period")
     assert await season.send() == []
     assert await outcome(season) == ("cancelled", "outside-period")
 
@@ -83,9 +84,32 @@ async def test_a_deadline_outside_the_period_is_accepted_with_a_note(
     assert (answer.status, answer.body["note"]) == (202, note)
 
 
+@pytest.mark.parametrize(
+    ("fiscal_year", "deadline", "not_before", "note"),
+    [
+        (2025, "2026-03-31", None, "outside-period"),
+        (2020, "2020-01-01", None, "deadline-outside-period,outside-period"),
+        (2026, "2026-11-10", None, "deadline-outside-period,outside-period"),
+        (2026, "2027-03-31", None, "outside-period"),
+        (2026, "2027-03-31", "2027-01-04T23:59:59+09:00", None),  # in the evening before: it goes on the 5th
+        (2026, "2027-03-31", "2027-01-04T12:00:00+09:00", "outside-period"),
+        (2026, "2027-03-31", "2027-03-31T16:59:59+09:00", None),
+        (2026, "2027-03-31", "2027-03-31T17:00:00+09:00", "outside-period"),
+    ],
+)
+async def test_one_that_will_not_leave_is_accepted_with_a_note(
+    season: Any, fiscal_year: int, deadline: str, not_before: str | None, note: str | None
+) -> None:
+    season.leap("2026-12-10T18:00")
+    data = {"fiscal_year": fiscal_year, "deadline": deadline}
+    answer = await season.publish("r-1", data=data, not_before=not_before)
+    assert (answer.status, answer.body["note"]) == (202, note)
+
+
 async def test_one_due_after_the_period_expires_with_it(season: Any) -> None:
     season.leap("2027-03-30T10:00")
-    await season.publish("r-1", not_before="2027-04-02T10:00:00+09:00")
+    answer = await season.publish("r-1", not_before="2027-04-02T10:00:00+09:00")
+    assert answer.body["note"] == "outside-period"
     season.leap("2027-04-01T00:00")
     await season.tick()
     assert await outcome(season) == ("expired", None)

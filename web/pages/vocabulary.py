@@ -163,7 +163,9 @@ NOTES: Mapping[str, str] = {
     "guide-already-sent": "以前にG-MIS利用案内メールを送信している",
     "long-link": "パスワード設定用のURLが長い",
     "guide-expires-first": "パスワード設定用のURLの有効期限が、G-MIS利用案内メールを送信できる時刻より前である",
+    "expires-first": "有効期限が、メールを送信できる時刻より前である（メールは送信されない）",
     "deadline-outside-period": "報告の期限が、都道府県の報告期間の外である",
+    "outside-period": "送信できる日が、都道府県の報告期間の外である（メールは送信されない）",
 }
 
 ROUTES: Mapping[str, str] = {"self": "利用者自らが申請", "prefecture": "都道府県が代理で申請"}
