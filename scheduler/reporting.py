@@ -86,15 +86,15 @@ class ReportingIntake:
         async with self._db.write(wake=True) as conn:
             named = {word.institution.code: word.institution for word in words}
             known = await _enter_institutions(conn, named, plans.now)
-            fresh, written = await _record(conn, words, plans.now)
-            named |= {words[place].institution.code: words[place].institution for place in sorted(fresh)}
+            stale, written = await _record(conn, words, plans.now)
+            named |= {word.institution.code: word.institution for place, word in enumerate(words) if place not in stale}
             changed = {
                 row.institution_code for row in written if named[row.institution_code] != known[row.institution_code]
             }
             await reporting.change_institutions(conn, _rows(named, changed, plans.now))
             standings = [reporting.standing(row, named[row.institution_code].prefecture) for row in written]
             await self._reminders.settle(conn, standings, plans)
-        return [Answer(200, _answer(word, stale=place not in fresh)) for place, word in enumerate(words)]
+        return [Answer(200, _answer(word, stale.get(place))) for place, word in enumerate(words)]
 
 
 async def _enter_institutions(
@@ -109,15 +109,18 @@ async def _enter_institutions(
 
 async def _record(
     conn: AsyncConnection, words: Sequence[Report], now: datetime
-) -> tuple[set[int], Collection[reporting.AnyRow]]:
-    """Write the words in order; the places of those that were not stale, and the rows that then stand."""
-    fresh: set[int] = set()
+) -> tuple[Mapping[int, reporting.AnyRow], Collection[reporting.AnyRow]]:
+    """Write the words in order; by the places of stale ones what stood instead, and the rows that were written."""
+    stale: dict[int, reporting.AnyRow] = {}
     written: dict[reporting.Key, reporting.AnyRow] = {}
     for wave in _waves(words):
         rows = await reporting.record(conn, [_row(words[place], now) for place in wave])
-        fresh |= {place for place in wave if words[place].key in rows}
+        refused = {place: words[place].key for place in wave if words[place].key not in rows}
+        if refused:
+            standing = await reporting.on_record(conn, refused.values())
+            stale |= {place: standing[key] for place, key in refused.items()}
         written |= rows
-    return fresh, written.values()
+    return stale, written.values()
 
 
 def _waves(words: Sequence[Report]) -> list[list[int]]:
@@ -157,14 +160,16 @@ def _rows(named: Mapping[str, Institution], codes: Iterable[str], now: datetime)
     return [institution_row(named[code], now) for code in sorted(codes)]
 
 
-def _answer(word: Report, *, stale: bool) -> dict[str, Any]:
+def _answer(word: Report, instead: reporting.AnyRow | None) -> dict[str, Any]:
+    """What is on record behind a word: the word itself, or the newer one that stands `instead`."""
+    standing = word if instead is None else instead
     return {
         "fiscal_year": word.fiscal_year,
         "institution_code": word.institution.code,
         "scheme": word.scheme.value,
-        "status": word.status,
-        "as_of": rfc3339(word.as_of),
-        "stale": stale,
+        "status": standing.status,
+        "as_of": rfc3339(standing.as_of),
+        "stale": instead is not None,
     }
 
 

@@ -114,6 +114,15 @@ async def record(conn: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> di
     return {(row.fiscal_year, row.institution_code, row.scheme): row for row in written}
 
 
+async def on_record(conn: AsyncConnection, keys: Collection[Key]) -> dict[Key, AnyRow]:
+    """The statuses and `as_of` of these keys as they stand."""
+    query = select(*_KEY, reporting.c.status, reporting.c.as_of).where(
+        among(conn, reporting.c.institution_code, {code for _, code, _ in keys}),
+        reporting.c.fiscal_year.in_(sorted({year for year, _, _ in keys})),
+    )
+    return {(row.fiscal_year, row.institution_code, row.scheme): row for row in await conn.execute(query)}
+
+
 @lru_cache(4)
 def _guarded(statement: Any) -> Any:
     """The insertion that overwrites what is not newer."""

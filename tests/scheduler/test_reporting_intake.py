@@ -116,6 +116,7 @@ async def test_an_older_word_never_overwrites_a_newer_one(
     else:
         answers = [*await season.tell(first), *await season.tell(second)]
     assert [answer.body["stale"] for answer in answers] == [False, not counts]
+    assert answers[1].body["status"] == ("reported" if counts else "in-progress")
     row = await record(season)
     assert row.status == ("reported" if counts else "in-progress")
     assert row.as_of == at + timedelta(hours=max(hours, 0))
@@ -136,6 +137,7 @@ async def test_as_of_counts_to_the_microsecond_whatever_its_offset(season: Any) 
     (older,) = await season.tell(season.word(status="reported", as_of="2026-12-09T03:00:00.000001Z"))
     (equal,) = await season.tell(season.word(status="not-started", as_of="2026-12-08T22:00:00.000002-05:00"))
     assert (older.body["stale"], equal.body["stale"]) == (True, False)
+    assert (older.body["status"], older.body["as_of"]) == ("in-progress", "2026-12-09T12:00:00+09:00")
     assert (await record(season)).status == "not-started"
 
 
@@ -279,10 +281,13 @@ async def test_codes_in_full_width_are_the_same_institution(season: Any) -> None
 async def test_any_order_of_words_comes_to_what_one_by_one_would(
     season: Any, told: list[tuple[str, int, str, str]], cut: int
 ) -> None:
-    """However the words are cut into uploads, the newest of the last ones counts, and the recipients follow suit."""
+    """However the words are cut into uploads, the newest of the last ones counts, and the recipients follow suit.
+
+    Each answer tells what stood behind its word.
+    """
     run = token_hex(3)  # examples share the database
     expected: dict[str, tuple[int, str, str | None]] = {}
-    words = []
+    words, standing, answers = [], [], []
     for name, hour, status, address in told:
         code = f"{name}-{run}"
         word = season.word(code, status=status, as_of=f"2026-12-09T1{hour}:00:00+09:00")
@@ -295,8 +300,10 @@ async def test_any_order_of_words_comes_to_what_one_by_one_would(
         words.append(word)
         if code not in expected or hour >= expected[code][0]:
             expected[code] = (hour, status, on_record)
+        standing.append((expected[code][1], f"2026-12-09T1{expected[code][0]}:00:00+09:00", hour < expected[code][0]))
     for start in range(0, len(words), cut):
-        await season.told(*words[start : start + cut])
+        answers += await season.tell(*words[start : start + cut])
+    assert [(each.body["status"], each.body["as_of"], each.body["stale"]) for each in answers] == standing
     rows = {row.institution_code: row for row in await season.statuses()}
     for code, (_, status, address) in expected.items():
         assert rows[code].status == status

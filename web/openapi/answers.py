@@ -8,6 +8,7 @@ from core.kinds import Account, Kind, Route, Scheme
 from core.problems import TITLES
 from core.statuses import Status
 from helpdesk.vocabulary import ProcedureId
+from scheduler.report_parsing import STATUSES
 from store.address_changes import ChangeState
 from store.people import NOBODY, Role
 from store.searching import TermKind
@@ -318,9 +319,13 @@ ANSWERS: Mapping[str, Schema] = {
             "fiscal_year": INTEGER,
             "institution_code": CODE,
             "scheme": words(list(Scheme)),
-            "status": STRING,
+            "status": words(STATUSES),
             "as_of": MOMENT,
-            "stale": {**BOOLEAN, "description": "true: an older word than the one on record; nothing was changed"},
+            "stale": {
+                **BOOLEAN,
+                "description": "true: an older word than the one on record, which is what `status` and `as_of` tell; "
+                "nothing was changed",
+            },
         },
     ),
     "SearchResult": _SEARCH_RESULT,
