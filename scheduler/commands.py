@@ -64,6 +64,7 @@ _COPIED = (
 
 
 _ON_ITS_WAY = "このメールはまだ送信が終わっていません。送信の結果が出てから再送してください。"
+_JUST_SENT = "このメールは、再送したメールとして、直前に送信したところです。再送は、1分以上経過した後に行ってください。"
 _DECIDED_OTHERWISE = "この申請については、その後に別の決定を受け付けているため、このメールは再送できません。"
 
 
@@ -186,9 +187,9 @@ class Commands:
         """Send a mail again as a new message with the same words to the same recipient; the new message's id.
 
         `why` goes into the audit trail.
-        Refused for kinds that are never sent again, while the first one is still on its way, and while any copy is:
-        of several who ask at once, one is heard. Refused, too, where it was withdrawn and its application was decided
-        otherwise since.
+        Refused for kinds that are never sent again, while the first one is still on its way, and while any copy is or
+        was within the last minute: of several who ask at once, one is heard. Refused, too, where it was withdrawn and
+        its application was decided otherwise since.
         """
         async with self._db.read() as conn:
             first = await _message(conn, message_id, by.sight)
@@ -198,7 +199,8 @@ class Commands:
             if await opposed(conn, first.application_id, Kind(first.kind)):
                 raise CommandRefused(await self._impossible(first, _DECIDED_OTHERWISE))
             family = await lock_family(conn, first)
-            again = None if family.under_way is None else await resent(conn, family.under_way)
+            copy = family.under_way or family.just_sent(self._clock.now())
+            again = None if copy is None else await resent(conn, copy)
             free = again is None and Status(first.status).final
             row = await self._again(conn, first, by, why) if free else None
             if row is not None:
@@ -214,7 +216,7 @@ class Commands:
 
     async def _still_on_its_way(self, first: AnyRow, again: Resent | None) -> Problem:
         if again is None or again.copy.id == first.id:
-            return await self._impossible(first, _ON_ITS_WAY)
+            return await self._impossible(first, _JUST_SENT if Status(first.status).final else _ON_ITS_WAY)
         return await self._impossible(first, present.already_resent(again), message_id=again.copy.id)
 
     async def _impossible(self, first: AnyRow, why: str, **more: str) -> Problem:

@@ -35,11 +35,13 @@ async def _came_there(conn: AsyncConnection, message_id: str) -> AnyRow | None:
 
 
 def already_resent(found: Resent) -> str:
-    """Why a mail is not sent again: a copy of it is on its way."""
+    """Why a mail is not sent again: a copy of it is on its way, or has just left."""
     who = "" if found.by is None else f"（操作した人：{found.by}）"
+    again = f"このメールは、{moment_text(found.copy.created_at)}に再送されており{who}、"
+    if Status(found.copy.status).final:
+        return f"{again}直前に送信したところです。なお必要な場合は、1分以上経過した後に再送してください。"
     return (
-        f"このメールは、{moment_text(found.copy.created_at)}に再送されており{who}、その送信がまだ終わっていません。"
-        "再送したメールの送信の結果が出てから、必要な場合に再送してください。"
+        f"{again}その送信がまだ終わっていません。再送したメールの送信の結果が出てから、必要な場合に再送してください。"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +15,11 @@ from store.candidates import suppresses
 from store.reading import AnyRow
 from store.search import email_key
 from store.tables import events, messages, suppressions
+
+
+_JUST_SENT = timedelta(minutes=1)
+"""So long after a copy has left, whoever asks for another one means that copy: he pressed twice, or his client lost
+the answer and asks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,10 @@ class Family:
         """The newest copy that has not come to an end."""
         return next((copy for copy in reversed(self.copies) if not Status(copy.status).final), None)
 
+    def just_sent(self, now: datetime) -> AnyRow | None:
+        """A copy that has left so lately that nobody can want another one yet."""
+        return next((copy for copy in reversed(self.copies) if _has_just_left(copy, now)), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Resent:
@@ -45,7 +55,12 @@ class Resent:
 async def family_of(conn: AsyncConnection, message: AnyRow) -> Family:
     """The family of a message, found among the mails of its institution: what belongs to none is never sent again."""
     query = select(
-        messages.c.id, messages.c.resend_of, messages.c.status, messages.c.created_at, messages.c.settles_at
+        messages.c.id,
+        messages.c.resend_of,
+        messages.c.status,
+        messages.c.created_at,
+        messages.c.sent_at,
+        messages.c.settles_at,
     ).where(
         messages.c.institution_code == message.institution_code,
         messages.c.kind.concat("") == message.kind,  # by the institution, never by the index on `kind`
@@ -97,3 +112,7 @@ async def stopping(conn: AsyncConnection, message: AnyRow) -> AnyRow | None:
     )
     rows = (await conn.execute(query.order_by(suppressions.c.scope))).all()
     return next((row for row in rows if suppresses(Kind(message.kind), frozenset({row.scope}))), None)
+
+
+def _has_just_left(copy: AnyRow, now: datetime) -> bool:
+    return copy.status == Status.SENT and copy.sent_at is not None and now - copy.sent_at < _JUST_SENT

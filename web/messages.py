@@ -119,7 +119,8 @@ async def resend_message(request: Request, who: MayCommandMessages, services: Se
     """Send a mail again, as a new message to the same address.
 
     409 `resend-impossible`, with the procedure that helps instead, for the kinds that are never sent again (the guide
-    above all), and while the first one is still on its way, or a copy of it (`message_id`).
+    above all), while the first one is still on its way, and while a copy of it is or was within the last minute: whoever
+    asks again for want of an answer is told that copy (`message_id`), and makes no second one.
     """
     message_id = await services.commands.resend(uuid_in(request, "message_id"), actor(who))
     return await _shown(services, who, message_id, status=202)

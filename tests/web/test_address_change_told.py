@@ -81,6 +81,7 @@ async def test_whichever_mail_was_sent_again_the_newest_one_counts(stopped: Any)
     second = await resend(stopped, first)
     for origin in (first, second, first):
         await stopped.send((await change(stopped))["message"]["id"])
+        stopped.later(minutes=1)
         copy = await resend(stopped, origin)
         assert (await change(stopped))["message"]["id"] == copy
 

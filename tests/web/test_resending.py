@@ -60,6 +60,7 @@ async def test_of_many_who_send_it_again_at_once_one_is_heard(sent: Any) -> None
 
 async def test_two_who_start_from_different_mails_of_the_family_meet_too(sent: Any) -> None:
     family = [sent.first, *[await _sent_again(sent, sent.first) for _ in range(3)]]
+    sent.later(minutes=1)
     answers = await asyncio.gather(*(resend(sent, message_id) for message_id in family))
     assert sorted(answer.status_code for answer in answers) == [202, 409, 409, 409]
 
@@ -95,12 +96,46 @@ async def test_a_copy_that_has_not_come_to_an_end_stands_in_the_way(sent: Any, l
 async def test_once_the_copy_has_come_to_an_end_another_is_made(sent: Any) -> None:
     copy = await again(sent, sent.first)
     await sent.send(copy)
+    sent.later(minutes=1)
     third = await again(sent, copy)
     assert (await resend(sent, sent.first)).json()["message_id"] == third
     assert (await resend(sent, copy)).json()["message_id"] == third
     await sent.ask(Role.HELPDESK, "POST", f"/v1/messages/{third}/cancel")
     sibling = await again(sent, sent.first)
     assert (await resend(sent, third)).json()["message_id"] == sibling
+
+
+async def test_who_asks_on_when_the_copy_has_just_left_is_led_to_it(sent: Any) -> None:
+    copy = await again(sent, sent.first)
+    sent.later(minutes=90)
+    await sent.send(copy)
+    sent.later(seconds=59)
+    told = (await resend(sent, sent.first)).json()
+    assert (told["code"], told["message_id"]) == ("resend-impossible", copy)
+    assert told["detail"].startswith("このメールは、令和8年11月24日（火）10時00分に再送されており（操作した人：helpdesk）、")
+    assert "直前に送信したところです" in told["detail"]
+    own = (await resend(sent, copy)).json()
+    assert "message_id" not in own
+    assert "直前に送信したところです" in own["detail"]
+    sent.later(seconds=1)
+    await again(sent, sent.first)
+
+
+async def test_a_copy_that_reached_nobody_does_not_stand_in_the_way(sent: Any) -> None:
+    copy = await again(sent, sent.first)
+    await sent.send(copy)
+    assert (await resend(sent, sent.first)).status_code == 409
+    await sent.move(copy, Status.UNDELIVERED, bounce_class="soft", reason="mailboxfull")
+    await again(sent, sent.first)
+
+
+async def test_of_a_burst_in_which_copies_leave_at_once_one_is_heard(sent: Any) -> None:
+    answers = []
+    for _ in range(5):
+        answers.append(await resend(sent, sent.first))
+        for mail in (await sent.get("/v1/messages?status=scheduled"))["items"]:
+            await sent.send(mail["id"])
+    assert [answer.status_code for answer in answers] == [202, 409, 409, 409, 409]
 
 
 async def test_another_mail_of_the_same_kind_is_no_copy(sent: Any) -> None:
