@@ -17,7 +17,7 @@ from web.auth import MayChangeAddresses, actor, sight_of
 from web.bodies import read_object
 from web.paths import uuid_in
 from web.problems import Refusal, not_found
-from web.queries import Query
+from web.queries import Query, without_query
 from web.services import Services, Serving
 
 router = APIRouter(tags=["address changes"])
@@ -36,6 +36,7 @@ async def request_address_change(request: Request, who: MayChangeAddresses, serv
     guide are 不達 and no earlier guide was sent: the way is a new application then. No mail on record takes the new
     address.
     """
+    without_query(request)
     reader = await read_object(request, services.max_body_bytes)
     row = await services.address_changes.request(reader, actor(who))
     return JSONResponse(_view(services, row), 202)
@@ -63,6 +64,7 @@ async def list_address_changes(request: Request, who: MayChangeAddresses, servic
 @router.get("/v1/address-changes/{change_id}")
 async def read_address_change(request: Request, who: MayChangeAddresses, services: Serving) -> JSONResponse:
     """One request: how far it is, and what happens next."""
+    without_query(request)
     change_id = uuid_in(request, "change_id")
     async with services.db.read() as conn:
         row = await change_record(conn, change_id, sight_of(who))
@@ -75,6 +77,7 @@ async def read_address_change(request: Request, who: MayChangeAddresses, service
 @router.post("/v1/address-changes/{change_id}/approve")
 async def approve_address_change(request: Request, who: MayChangeAddresses, services: Serving) -> JSONResponse:
     """Approve a request."""
+    without_query(request)
     change_id = uuid_in(request, "change_id")
     row = await services.address_changes.approve(change_id, actor(who))
     return JSONResponse(_view(services, row))
@@ -84,6 +87,7 @@ async def approve_address_change(request: Request, who: MayChangeAddresses, serv
 async def complete_address_change(request: Request, who: MayChangeAddresses, services: Serving) -> JSONResponse:
     """Record that an approved request was carried out. The `address-changed` mail tells the login ID to the new
     address, within business hours."""
+    without_query(request)
     change_id = uuid_in(request, "change_id")
     reader = await read_object(request, services.max_body_bytes)
     login_id = reader.line("login_id", required=True)
@@ -97,6 +101,7 @@ async def complete_address_change(request: Request, who: MayChangeAddresses, ser
 @router.post("/v1/address-changes/{change_id}/reject")
 async def reject_address_change(request: Request, who: MayChangeAddresses, services: Serving) -> JSONResponse:
     """Reject a request that is not done, and say why. No mail follows: whoever asked is told by the desk."""
+    without_query(request)
     change_id = uuid_in(request, "change_id")
     reader = await read_object(request, services.max_body_bytes)
     why = reader.line("why", required=True, most=_MAX_WHY, several=True)

@@ -12,7 +12,7 @@ from web import answers
 from web.auth import MaySeeUnmatched
 from web.paths import uuid_in
 from web.problems import Refusal, not_found
-from web.queries import Query
+from web.queries import Query, without_query
 from web.services import Serving
 
 router = APIRouter(tags=["bounces"])
@@ -35,6 +35,7 @@ async def list_unmatched(request: Request, _who: MaySeeUnmatched, services: Serv
 @router.get("/v1/bounces/unmatched/{report_id}/raw")
 async def read_unmatched(request: Request, who: MaySeeUnmatched, services: Serving) -> Response:
     """The mail as it was received."""
+    without_query(request)
     report_id = uuid_in(request, "report_id")
     try:
         async with services.db.read() as conn:

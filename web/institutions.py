@@ -18,7 +18,7 @@ from web import answers
 from web.auth import MayAdvise, MayPlan, MayReadMessages, sees_whole, sight_of
 from web.paths import institution_code_in
 from web.problems import Refusal, not_found
-from web.queries import Query
+from web.queries import Query, without_query
 from web.services import Services, Serving
 
 router = APIRouter(tags=["helpdesk"])
@@ -30,6 +30,7 @@ _MOST_BUSINESS_DAYS = 100_000
 async def read_institution(request: Request, who: MayReadMessages, services: Serving) -> JSONResponse:
     """An institution with its applications and mails, one sentence on how it stands, and what to tell a caller to
     whom nothing has arrived. `messages` are those that belong to no application, such as reminders."""
+    without_query(request)
     code = institution_code_in(request, "code")
     view = await services.advisor.institution_view(code, sight_of(who), whole=sees_whole(who))
     if view is None:

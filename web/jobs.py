@@ -12,6 +12,7 @@ from web.auth import MayCancelJobs, MayPublish, MayReadJobs, actor, sees_whole, 
 from web.bodies import read_batch
 from web.paths import identifier_in
 from web.problems import not_found
+from web.queries import without_query
 from web.services import Serving
 
 router = APIRouter(tags=["jobs"])
@@ -24,6 +25,7 @@ async def publish_jobs(request: Request, who: MayPublish, services: Serving) -> 
     What is answered with 2xx is durable. In an array or NDJSON, a bad job never loses a good one: each result is
     what the single job would have been answered, plus its `http_status`.
     """
+    without_query(request)
     batch = await read_batch(request, services.max_body_bytes)
     if batch.single:
         return answers.single(await services.intake.accept_one(batch.items[0], who.name))
@@ -36,6 +38,7 @@ async def cancel_job(request: Request, who: MayCancelJobs, services: Serving) ->
 
     Withdrawing twice comes to the same as once. 409 `nothing-to-cancel` where no mail of the job is cancelled then.
     """
+    without_query(request)
     outcome = await services.commands.cancel_job(identifier_in(request, "job_id"), actor(who))
     view = job_view(outcome.record, services.clock.now(), whole=sees_whole(who))
     return JSONResponse(view | {"cancelled": list(outcome.cancelled), "left": list(outcome.left)})
@@ -47,6 +50,7 @@ async def read_job(request: Request, who: MayReadJobs, services: Serving) -> JSO
 
     The id stands in the path percent-encoded; it may hold slashes and spaces.
     """
+    without_query(request)
     job_id = identifier_in(request, "job_id")
     async with services.db.read() as conn:
         record = await job_record(conn, job_id, sight_of(who))

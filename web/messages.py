@@ -23,7 +23,7 @@ from web.auth import MayCommandMessages, MayReadMessages, actor, sight_of
 from web.bodies import read_object
 from web.paths import uuid_in
 from web.problems import Refusal, not_found
-from web.queries import Query
+from web.queries import Query, without_query
 from web.services import Services, Serving
 
 router = APIRouter(tags=["messages"])
@@ -83,6 +83,7 @@ def message_filter_told(wanted: MessageFilter) -> dict[str, str]:
 @router.get("/v1/messages/{message_id}")
 async def read_message(request: Request, who: MayReadMessages, services: Serving) -> JSONResponse:
     """One message: its fields, the evidence of its delivery, and its story in order."""
+    without_query(request)
     record = await _record(services, who, uuid_in(request, "message_id"))
     await answers.note_shown(services, who, "message-shown", record.message.id, {}, 1)
     return JSONResponse(record_view(record, services.clock.now()))
@@ -91,6 +92,7 @@ async def read_message(request: Request, who: MayReadMessages, services: Serving
 @router.post("/v1/messages/{message_id}/cancel")
 async def cancel_message(request: Request, who: MayCommandMessages, services: Serving) -> JSONResponse:
     """Withdraw a message that has not left. A guide that waits for this pre-check is cancelled with it."""
+    without_query(request)
     message_id = uuid_in(request, "message_id")
     await services.commands.cancel_message(message_id, actor(who))
     return await _shown(services, who, message_id)
@@ -103,6 +105,7 @@ async def resolve_message(request: Request, who: MayCommandMessages, services: S
     With `sent`, the gate behind a pre-check opens, counted from now on; `sent_at` is the moment of the try that may
     have arrived.
     """
+    without_query(request)
     message_id = uuid_in(request, "message_id")
     reader = await read_object(request, services.max_body_bytes)
     outcome = reader.choice("outcome", Outcome, required=True)
@@ -122,6 +125,7 @@ async def resend_message(request: Request, who: MayCommandMessages, services: Se
     above all), while the first one is still on its way, and while a copy of it is or was within the last minute: whoever
     asks again for want of an answer is told that copy (`message_id`), and makes no second one.
     """
+    without_query(request)
     message_id = await services.commands.resend(uuid_in(request, "message_id"), actor(who))
     return await _shown(services, who, message_id, status=202)
 

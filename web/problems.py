@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from core.errors import TodokeError
 from core.problems import MEDIA_TYPE, Problem
@@ -23,6 +24,7 @@ RETRY_AFTER = {"Retry-After": "5"}
 """Seconds, behind 503."""
 _QUIET_SECONDS = 10.0
 _CLIENT_LEFT = 499  # nobody reads it; the access log does
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _BY_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
 
@@ -63,14 +65,16 @@ async def _on_command_refused(request: Request, error: CommandRefused) -> Respon
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
     """What the router refuses: unknown paths and methods."""
     code = _BY_STATUS.get(error.status_code, "internal" if error.status_code >= 500 else "unparsable")
-    return problem_answer(request, Problem(code), _with_head(error.headers))
+    headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
+    return problem_answer(request, Problem(code), headers)
 
 
-def _with_head(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    """Where GET is allowed, HEAD is: the routes do not know it."""
-    if headers is None or headers.get("Allow") != "GET":
-        return headers
-    return {**headers, "Allow": "GET, HEAD"}
+def _allowed(request: Request) -> Iterator[str]:
+    """The methods of all routes of a path: the router names those of the first one, and knows no HEAD."""
+    for method in _METHODS:
+        asked = {**request.scope, "method": "GET" if method == "HEAD" else method}
+        if any(route.matches(asked)[0] is Match.FULL for route in request.app.routes):
+            yield method
 
 
 def unavailable_answer(request: Request) -> Response:

@@ -162,6 +162,11 @@ class Query:
         return self._reader.get(name) is not None
 
 
+def without_query(request: Request) -> None:
+    """Refuse whatever parameter a call is given that takes none: it would not be heeded."""
+    Query(request).done()
+
+
 def cursor_text(place: Place | None) -> str | None:
     """A place as the opaque text that clients hand back."""
     if place is None:

@@ -19,6 +19,7 @@ from core.problems import TITLES
 from store.people import Role
 from store.writable import Writable
 from todoke.wiring import Wiring
+from web.app import PAGE_ROUTERS, ROUTERS
 from web.problem_meanings import MEANINGS
 
 LOCAL = {"Authorization": "Bearer local"}
@@ -50,6 +51,11 @@ async def test_an_unknown_path_is_not_found(sqlite_api: Any, url: str) -> None:
         ("GET", "/v1/jobs/a/../cancel", None),
         ("POST", "/livez", "GET, HEAD"),
         ("PATCH", "/v1/jobs/x", "GET, HEAD"),
+        ("DELETE", "/v1/jobs/x/cancel", "GET, HEAD, POST"),
+        ("OPTIONS", "/v1/address-changes", "GET, HEAD, POST"),
+        ("PUT", "/v1/address-changes", "GET, HEAD, POST"),
+        ("GET", "/v1/suppressions/x", "DELETE"),
+        ("PUT", "/login", "GET, HEAD, POST"),
     ],
 )
 async def test_a_wrong_method_says_which_one_is_right(
@@ -61,6 +67,19 @@ async def test_a_wrong_method_says_which_one_is_right(
     else:
         assert is_problem(answer, 405, "method-not-allowed")
         assert answer.headers["allow"] == allow
+
+
+@pytest.mark.parametrize(
+    "path", sorted({route.path_format for router in (*ROUTERS, *PAGE_ROUTERS) for route in router.routes})
+)
+async def test_what_is_allowed_is_what_is_not_refused(sqlite_api: Any, path: str) -> None:
+    url = path.replace("{", "").replace("}", "")
+    answers = {
+        method: await sqlite_api.client.request(method, url)
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+    }
+    taken = [method for method, answer in answers.items() if answer.status_code != 405]
+    assert {answers[method].headers["allow"] for method in answers if method not in taken} == {", ".join(taken)}
 
 
 @pytest.fixture

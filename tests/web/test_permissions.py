@@ -61,6 +61,7 @@ def url(path: str) -> str:
     return path.replace("{fiscal_year}", "2026").replace("{", "").replace("}", "")
 
 
+NOBODY = "00000000-0000-0000-0000-000000000000"
 CLOSED = [(method, path) for method, path in calls() if path not in OPEN]
 
 
@@ -101,6 +102,22 @@ async def test_each_role_is_let_in_where_it_belongs(sqlite_api: Any, method: str
         else:
             assert answer.status_code == 403, role
             assert answer.json()["type"].endswith("/forbidden")
+
+
+@pytest.mark.parametrize(("method", "path"), CLOSED)
+async def test_a_parameter_that_a_call_does_not_know_is_refused(sqlite_api: Any, method: str, path: str) -> None:
+    place = url(path).replace("suppression_id", NOBODY)
+    for given in ("?dry_run=true", "?dry_run="):
+        answer = await sqlite_api.ask(Role.ADMIN, method, place + given, json={"institution": {}})
+        told = {"field": "dry_run", "code": "unknown-field", "detail": "this field does not belong here"}
+        assert answer.status_code == 422
+        assert told in answer.json()["errors"]
+
+
+async def test_a_job_with_a_parameter_is_not_published(sqlite_api: Any) -> None:
+    answer = await sqlite_api.ask(Role.PUBLISHER, "POST", "/v1/jobs?dry_run=true", json=sqlite_api.job())
+    assert answer.json()["code"] == "unknown-field"
+    assert (await sqlite_api.get("/v1/messages"))["items"] == []
 
 
 @pytest.mark.parametrize(("method", "path"), [call for call in calls() if call[1] in OPEN])

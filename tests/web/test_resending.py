@@ -112,7 +112,9 @@ async def test_who_asks_on_when_the_copy_has_just_left_is_led_to_it(sent: Any) -
     sent.later(seconds=59)
     told = (await resend(sent, sent.first)).json()
     assert (told["code"], told["message_id"]) == ("resend-impossible", copy)
-    assert told["detail"].startswith("このメールは、令和8年11月24日（火）10時00分に再送されており（操作した人：helpdesk）、")
+    assert told["detail"].startswith(
+        "このメールは、令和8年11月24日（火）10時00分に再送されており（操作した人：helpdesk）、"
+    )
     assert "直前に送信したところです" in told["detail"]
     own = (await resend(sent, copy)).json()
     assert "message_id" not in own
