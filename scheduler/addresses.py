@@ -16,6 +16,13 @@ from store.search import email_key
 
 MAX_OCTETS = 254
 
+_MAX_LOCAL_OCTETS = 64
+"""RFC 5321, section 4.5.3.1.1: relays need not take more."""
+_LOCAL_FORM = (
+    f"the part before the @ is up to {_MAX_LOCAL_OCTETS} letters, digits and signs as in a-b_c, "
+    "single dots between them"
+)
+
 _LEGACY_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}", re.ASCII)
 _ORDINARY = re.compile(
     r"(?=.{1,64}@)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63})",
@@ -52,6 +59,8 @@ def normalise_address(text: str, carrier_domains: Collection[str]) -> str:
         raise AddressRefused("format", "an address has the form local@domain, without a display name")
     if not local.isascii():
         raise AddressRefused("local-part", "the part before the @ must be ASCII")
+    if len(local) > _MAX_LOCAL_OCTETS:  # email-validator, unless it is strict, looks at the whole alone
+        raise AddressRefused("format", _LOCAL_FORM)
     accepted = _legacy(local, domain, carrier_domains) or _ordinary(address) or _validated(address)
     if len(accepted) > MAX_OCTETS:
         raise _too_long()
@@ -134,8 +143,7 @@ def _refused(address: str) -> AddressRefused:
     """Which side of an address that email-validator refuses is to blame."""
     local, _, domain = address.rpartition("@")
     if _domain_taken(f"{local}@example.jp") is None:
-        detail = "the part before the @ is up to 64 letters, digits and signs as in a-b_c, single dots between them"
-        return AddressRefused("format", detail)
+        return AddressRefused("format", _LOCAL_FORM)
     if _domain_taken(f"a@{domain}") is None:
         return AddressRefused("format", "the part after the @ is not a domain name that mails are sent to")
     return _too_long()

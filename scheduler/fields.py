@@ -24,9 +24,19 @@ FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 
 _LATEST_YEAR = LAST_DAY.year
 _HALF = re.compile("[\ud800-\udfff]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_CONTROL_IN_LINES = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
-"""The category Cc and the two separators of lines and paragraphs; without the ends of lines."""
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Embeddings, overrides and isolates (UAX #9): they turn round what stands beside a name, on pages and in mails."""
+
+_CONTROL = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{TURNING}]")
+_CONTROL_IN_LINES = re.compile(f"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029{TURNING}]")
+"""The category Cc, the two separators of lines and paragraphs, and TURNING; without the ends of lines."""
+_NO_CONTROLS = "must not hold control characters, line ends or characters that turn the direction of writing"
+_NO_CONTROLS_IN_LINES = "must not hold control characters or characters that turn the direction of writing"
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""What shows nothing and is neither white space nor of the category Cf: fillers, the empty braille pattern, selectors
+of variants, which are at home behind a kanji."""
 _MOST_UNKNOWN = 20  # named in one answer
 
 
@@ -86,18 +96,19 @@ class Reader:
         return value
 
     def line(self, key: str, *, required: bool, most: int = MAX_NAME, several: bool = False) -> str | None:
-        """Text of one line (or several), 1 to `most` characters, never changed. Optional and blank is absent."""
+        """Text of one line (or several), 1 to `most` characters, never changed. Optional and blank is absent.
+
+        What joins letters or chooses a variant of one (U+200D, selectors behind a kanji) stays, if it is not all.
+        """
         value = self.string(key, required=required)
-        if value is None or not value.strip():
+        if value is None or is_blank(value):
             if value is not None and required:
                 self.refuse(key, "empty", "must not be empty")
             return None
         if len(value) > most:
             self.refuse(key, "too-long", f"has at most {most} characters")
         elif (_CONTROL_IN_LINES if several else _CONTROL).search(value):
-            self.refuse(
-                key, "control-character", "must not hold control characters" + ("" if several else " or line ends")
-            )
+            self.refuse(key, "control-character", _NO_CONTROLS_IN_LINES if several else _NO_CONTROLS)
         else:
             return value
         return None
@@ -193,6 +204,11 @@ class Reader:
             return default if value is None else value
         self.refuse(key, "type", "must be true or false")
         return default
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text would be seen."""
+    return all(char.isspace() or unicodedata.category(char) == "Cf" or _UNSEEN.match(char) for char in text)
 
 
 def normalise_code(text: str) -> str:

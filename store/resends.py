@@ -16,7 +16,6 @@ from store.reading import AnyRow
 from store.search import email_key
 from store.tables import events, messages, suppressions
 
-
 _JUST_SENT = timedelta(minutes=1)
 """So long after a copy has left, whoever asks for another one means that copy: he pressed twice, or his client lost
 the answer and asks again."""

@@ -122,7 +122,7 @@ async def resend_message(request: Request, who: MayCommandMessages, services: Se
     """Send a mail again, as a new message to the same address.
 
     409 `resend-impossible`, with the procedure that helps instead, for the kinds that are never sent again (the guide
-    above all), while the first one is still on its way, and while a copy of it is or was within the last minute: whoever
+    above all), while the first one is still on its way, and while a copy of it is or was within the last minute: who
     asks again for want of an answer is told that copy (`message_id`), and makes no second one.
     """
     without_query(request)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from core.jst import parse_rfc3339, to_tokyo
 from core.problems import field_problem
 from scheduler.addresses import AddressRefused, address_key
-from scheduler.fields import Reader
+from scheduler.fields import TURNING, Reader
 from store.reading import Place
 from store.search import in_one_piece
 from web.problems import Refusal
@@ -29,6 +29,7 @@ FIRST_YEAR, LAST_YEAR = 1949, 2099
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _ENDS = "\t\r\n"
+_TURNING = dict.fromkeys(map(ord, TURNING))
 _OFFSET = re.compile(r" (?=\d\d:\d\d\Z)")
 
 UUID = re.compile(r"[0-9a-f-]{36}")
@@ -40,14 +41,14 @@ CODE_AND_SCHEME = re.compile(r"[0-9A-Za-z-]{1,20}:[a-z-]{1,24}")
 class Query:
     """The parameters of one request. What is wrong is collected; `done` refuses it all together.
 
-    An empty parameter counts as absent, and so do tabs and line ends around one, which come along where it is copied
-    from a spreadsheet; a tab within is a space. A plus sign that a client did not encode, and that arrives as a space,
-    is understood where no space can stand.
+    An empty parameter counts as absent, and so do tabs and line ends around one, and marks that turn the direction of
+    writing, which come along where it is copied from a spreadsheet or a dialog; a tab within is a space. A plus sign
+    that a client did not encode, and that arrives as a space, is understood where no space can stand.
     """
 
     def __init__(self, request: Request) -> None:
         given = request.query_params.multi_items()
-        self._raw = {name: value.strip(_ENDS).replace("\t", " ") or None for name, value in given}
+        self._raw = {name: _as_typed(value) or None for name, value in given}
         self._reader = Reader(self._raw)
         for name, count in Counter(name for name, _ in given).items():
             if count > 1:
@@ -160,6 +161,10 @@ class Query:
 
     def _given(self, name: str) -> bool:
         return self._reader.get(name) is not None
+
+
+def _as_typed(value: str) -> str:
+    return value.translate(_TURNING).strip(_ENDS).replace("\t", " ")
 
 
 def without_query(request: Request) -> None:

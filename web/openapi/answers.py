@@ -278,8 +278,8 @@ _PROBLEM = {
     "description": "RFC 9457. `errors` is empty where no field is to blame. A 409 `resend-impossible`, "
     "`already-issued` or `reapply-instead` brings a `procedure` as well, `ambiguous-institution` the `candidates`, "
     "`already-requested` the `address_change_id`, `already-released` the `institution_code`; `resend-impossible` the "
-    "`message_id` of a copy that is on its way or has left within the last minute; `nothing-to-cancel` the ids of mails "
-    "that have `left`.",
+    "`message_id` of a copy that is on its way or has left within the last minute; `nothing-to-cancel` the ids of "
+    "mails that have `left`.",
     "properties": {
         "type": {"type": "string", "format": "uri-reference", "examples": ["/problems/invalid"]},
         "title": STRING,
