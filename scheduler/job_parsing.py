@@ -27,8 +27,9 @@ ACCOUNT_KINDS = frozenset({None, Kind.PRE_CHECK, Kind.GUIDE, Kind.EXISTING_USER_
 WITHOUT_APPLICATION = frozenset({Kind.CODE, Kind.REMINDER, Kind.PASSWORD_RESET, Kind.ADDRESS_CHANGED})
 """Kinds that may come without an application: none exists yet, or the account has outlived it."""
 
-_MAX_CODE = 100
-_MAX_REASON = 4000
+MAX_CODE = 100
+MAX_REASON = 4000
+FIRST_FISCAL_YEAR, LAST_FISCAL_YEAR = 1990, 2098
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ class _DataParser:
         return job
 
     def code(self, job: Job) -> Job:
-        code = self._reader.line("code", required=True, most=_MAX_CODE)
+        code = self._reader.line("code", required=True, most=MAX_CODE)
         return self._expiring(job, {"code": code}, required=True)
 
     def password_reset(self, job: Job) -> Job:
@@ -198,7 +199,7 @@ class _DataParser:
         return self._expiring(job, {"setup_url": link} if new else {}, required=False)
 
     def rejection(self, job: Job) -> Job:
-        reason = self._reader.line("reason", required=True, most=_MAX_REASON, several=True)
+        reason = self._reader.line("reason", required=True, most=MAX_REASON, several=True)
         return replace(job, data={"reason": reason} if reason else {})
 
     def login_id(self, job: Job, *, required: bool = True) -> Job:
@@ -208,7 +209,7 @@ class _DataParser:
     def reminder(self, job: Job) -> Job:
         return replace(
             job,
-            fiscal_year=self._reader.integer("fiscal_year", 1990, 2098, required=True),
+            fiscal_year=self._reader.integer("fiscal_year", FIRST_FISCAL_YEAR, LAST_FISCAL_YEAR, required=True),
             deadline=self._reader.day("deadline", required=True),
             scheme=self._reader.choice("scheme", Scheme, required=False),
         )

@@ -10,12 +10,10 @@ from core.errors import FieldError
 from core.kinds import Scheme
 from core.mail import Institution, Recipient
 from scheduler.fields import Reader
-from scheduler.job_parsing import parse_institution, parse_recipient
+from scheduler.job_parsing import FIRST_FISCAL_YEAR, LAST_FISCAL_YEAR, parse_institution, parse_recipient
 
 STATUSES = ("not-started", "in-progress", "reported")
 CHANNELS = ("online", "paper")
-
-FIRST_YEAR, LAST_YEAR = 1990, 2098
 
 _CLOCKS_DIFFER_BY = timedelta(days=1)
 
@@ -61,7 +59,7 @@ def parse_report(raw: object, now: datetime, carrier_domains: Collection[str]) -
 
 
 def _read(reader: Reader, now: datetime, carrier_domains: Collection[str], *, recipient_given: bool) -> Report | None:
-    fiscal_year = reader.integer("fiscal_year", FIRST_YEAR, LAST_YEAR, required=True)
+    fiscal_year = reader.integer("fiscal_year", FIRST_FISCAL_YEAR, LAST_FISCAL_YEAR, required=True)
     scheme = reader.choice("scheme", Scheme, required=False)
     institution = parse_institution(reader, required=True)
     recipient = parse_recipient(reader, carrier_domains, required=False)

@@ -11,6 +11,7 @@ from core.kinds import BY_TABLE, Account, Kind, Route
 RULE_IMMEDIATE = "immediate"
 RULE_BUSINESS_HOURS = "business-hours"
 RULE_GUIDE = "next-business-day-after-pre-check"
+RULES = (RULE_IMMEDIATE, RULE_BUSINESS_HOURS, RULE_GUIDE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import secrets
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.routing import APIRoute
 
 from core.problems import Problem
 from scheduler.commands import Actor
@@ -60,8 +61,18 @@ class _Permitted:
         request.state.principal = principal.name
         request.state.viewer = principal
         if self.call not in GRANTS[principal.role]:
-            raise Refusal(Problem("forbidden"))
+            raise Refusal(Problem("forbidden", f"この操作を行うことができる役割は、{_roles(self.call)}です。"))
         return principal
+
+
+def _roles(call: Call) -> str:
+    return "、".join(role for role in Role if call in GRANTS[role])
+
+
+def roles_of(route: APIRoute) -> list[Role]:
+    """Who may use a route; nobody in particular where it asks for no right."""
+    calls = [each.call.call for each in route.dependant.dependencies if isinstance(each.call, _Permitted)]
+    return [role for role in Role if any(call in GRANTS[role] for call in calls)]
 
 
 def sight_of(principal: Principal) -> Sight:

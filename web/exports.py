@@ -13,8 +13,7 @@ from core.jst import rfc3339, to_tokyo, tokyo_date
 from core.kinds import Kind, Scheme
 from core.masking import mask_email
 from core.statuses import Status
-from scheduler.job_parsing import PREFECTURES
-from scheduler.report_parsing import FIRST_YEAR, LAST_YEAR
+from scheduler.job_parsing import FIRST_FISCAL_YEAR, LAST_FISCAL_YEAR, PREFECTURES
 from store.follow_ups import Channel, Result, closes, follow_ups_of
 from store.people import AuditEntry, Principal, write_audit
 from store.reading import AnyRow
@@ -98,7 +97,7 @@ async def export_to_reach(request: Request, who: MayReadMessages, services: Serv
     """
     query = Query(request)
     scheme, prefecture = query.choice("scheme", Scheme), query.one_of("prefecture", PREFECTURES)
-    year = query.number("fiscal_year", FIRST_YEAR, LAST_YEAR) or services.seasons.season_of_lists(
+    year = query.number("fiscal_year", FIRST_FISCAL_YEAR, LAST_FISCAL_YEAR) or services.seasons.season_of_lists(
         tokyo_date(services.clock.now()), scheme, prefecture or sight_of(who).prefecture
     )
     written = _format(query)

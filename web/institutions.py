@@ -18,12 +18,10 @@ from web import answers
 from web.auth import MayAdvise, MayPlan, MayReadMessages, sees_whole, sight_of
 from web.paths import institution_code_in
 from web.problems import Refusal, not_found
-from web.queries import Query, without_query
+from web.queries import MOST_BUSINESS_DAYS, Query, without_query
 from web.services import Services, Serving
 
 router = APIRouter(tags=["helpdesk"])
-
-_MOST_BUSINESS_DAYS = 100_000
 
 
 @router.get("/v1/institutions/{code}")
@@ -74,7 +72,7 @@ async def plan(request: Request, _who: MayPlan, services: Serving) -> JSONRespon
 
 def _business_days(query: Query, kind: Kind | None) -> int | None:
     if kind is Kind.GUIDE:
-        return query.number("business_days", 1, _MOST_BUSINESS_DAYS)
+        return query.number("business_days", 1, MOST_BUSINESS_DAYS)
     query.ignored("business_days")
     return None
 

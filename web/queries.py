@@ -23,6 +23,7 @@ from web.problems import Refusal
 E = TypeVar("E", bound=StrEnum)
 
 MAX_LIMIT = 250
+MOST_BUSINESS_DAYS = 100_000
 DEFAULT_LIMIT = 50
 FIRST_YEAR, LAST_YEAR = 1949, 2099
 """The years that the business calendar knows."""

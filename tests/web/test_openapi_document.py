@@ -14,6 +14,7 @@ from core.statuses import Status
 from scheduler.file_columns import JOB_COLUMNS, REPORT_COLUMNS
 from store.people import Role
 from web.app import ROUTERS
+from web.csrf import HEADER
 from web.openapi.operations import OPERATIONS
 from web.tabular import Format
 
@@ -65,15 +66,27 @@ async def test_csv_files_have_a_column_for_every_key(document: Any) -> None:
             found |= {f"{key}.{each}" for each in below} or {key}
         return found
 
-    data = schemas["Job"]["properties"]["data"]["anyOf"][0]["description"]
-    keys = {f"data.{key}" for braces in re.findall(r"{([^}]*)}", data) for key in re.findall(r"[a-z]+_?[a-z]+", braces)}
-    assert columns("Job") - {"data"} | keys - {"data.not", "data.over"} == JOB_COLUMNS
+    keys = {f"data.{key}" for name in schemas if name.startswith("DataOf") for key in schemas[name]["properties"]}
+    assert columns("Job") - {"data"} | keys == JOB_COLUMNS
     assert columns("Report") == REPORT_COLUMNS
 
 
-async def test_the_example_job_is_accepted(document: Any, sqlite_api: Any) -> None:
-    [example] = document["components"]["schemas"]["Job"]["examples"]
-    assert (await sqlite_api.ask(Role.PUBLISHER, "POST", "/v1/jobs", json=example)).status_code == 202
+async def test_headers_that_go_with_a_refusal_are_told(document: Any) -> None:
+    for calls in document["paths"].values():
+        for call in calls.values():
+            named = {status: list(answer.get("headers", ())) for status, answer in call["responses"].items()}
+            assert named.get("401", ["WWW-Authenticate"]) == ["WWW-Authenticate"]
+            assert named.get("503", ["Retry-After"]) == ["Retry-After"]
+
+
+async def test_whoever_changes_something_with_a_session_sends_a_token_of_our_pages(document: Any) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["csrf"]["name"] == HEADER
+    for path, calls in document["paths"].items():
+        for method, call in calls.items() if path.startswith("/v1") else ():
+            ways = [set(each) for each in call["security"]]
+            assert ways == [{"token"}, {"session"} if method == "get" else {"session", "csrf"}]
+            assert set().union(*ways) <= set(schemes)
 
 
 def conforms(value: Any, schema: Any, schemas: Any) -> None:

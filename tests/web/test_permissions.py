@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -61,6 +62,17 @@ def url(path: str) -> str:
     return path.replace("{fiscal_year}", "2026").replace("{", "").replace("}", "")
 
 
+async def test_the_document_tells_who_may_use_a_call(sqlite_api: Any) -> None:
+    paths = (await sqlite_api.client.get("/openapi.json")).json()["paths"]
+    told = {
+        f"{method.upper()} {path}": set(re.findall(r"`([a-z]+)`", call["description"].rpartition("\n\nRoles: ")[2]))
+        for path, calls in paths.items()
+        for method, call in calls.items()
+        if "security" in call
+    }
+    assert told == ALLOWED
+
+
 NOBODY = "00000000-0000-0000-0000-000000000000"
 CLOSED = [(method, path) for method, path in calls() if path not in OPEN]
 
@@ -101,6 +113,7 @@ async def test_each_role_is_let_in_where_it_belongs(sqlite_api: Any, method: str
             assert answer.status_code in (400, 404, 422), (role, answer.text)
         else:
             assert answer.status_code == 403, role
+            assert set(re.findall("[a-z]+", answer.json()["detail"])) == ALLOWED[f"{method} {path}"]
             assert answer.json()["type"].endswith("/forbidden")
 
 

@@ -9,6 +9,7 @@ from core.problems import TITLES
 from core.statuses import Status
 from helpdesk.vocabulary import ProcedureId
 from scheduler.report_parsing import STATUSES
+from scheduler.rules import RULES
 from store.address_changes import ChangeState
 from store.people import NOBODY, Role
 from store.searching import TermKind
@@ -53,25 +54,25 @@ _JOB_ANSWER = told(
                     "status": words(list(Status)),
                     "due_at": nullable(MOMENT),
                     "waits_for": nullable(UUID),
-                    "rule": STRING,
+                    "rule": words(RULES),
                 },
             ),
         ),
         "note": nullable(_NOTE),
     },
 )
-_RESULTS = told(
-    {
-        "results": array(
-            {
-                "type": "object",
-                "properties": {"http_status": INTEGER},
-                "required": ["http_status"],
-                "description": "what the single item would have been answered, plus `http_status`",
-            },
-        ),
-    },
-)
+_HTTP_STATUS: Schema = {
+    "type": "object",
+    "properties": {"http_status": INTEGER},
+    "required": ["http_status"],
+    "description": "what the single item would have been answered, plus `http_status`",
+}
+
+
+def _results(good: str) -> Schema:
+    """One answer an item: a good one or a problem."""
+    return told({"results": array({"allOf": [_HTTP_STATUS, {"anyOf": [ref(good), ref("Problem")]}]})})
+
 
 _MESSAGE_KEYS: Mapping[str, Schema] = {
     "id": UUID,
@@ -93,7 +94,7 @@ _MESSAGE_KEYS: Mapping[str, Schema] = {
     "enhanced_code": nullable({"type": "string", "examples": ["5.1.1"]}),
     "diagnostic": nullable(STRING),
     "bounce_class": nullable(words(["hard", "soft"])),
-    "rule": STRING,
+    "rule": words(RULES),
     "expires_at": nullable(MOMENT),
     "waits_for": nullable(UUID),
 }
@@ -309,13 +310,14 @@ ANSWERS: Mapping[str, Schema] = {
     "JobAnswer": _JOB_ANSWER,
     "JobState": told(_JOB_KEYS),
     "JobCancelled": told({**_JOB_KEYS, "cancelled": array(UUID), "left": array(UUID)}),
-    "Results": _RESULTS,
+    "JobResults": _results("JobAnswer"),
+    "ReportResults": _results("ReportAnswer"),
     "Message": told(_MESSAGE_KEYS),
     "MessageStory": told({**_MESSAGE_KEYS, "delivery": _DELIVERY, "events": array(_EVENT)}),
     "Messages": page("Message"),
     "Procedure": _PROCEDURE,
     "InstitutionPage": _INSTITUTION_PAGE,
-    "Plan": told({"due_at": MOMENT, "rule": STRING, "because": array(STRING)}),
+    "Plan": told({"due_at": MOMENT, "rule": words(RULES), "because": array(STRING)}),
     "ReportAnswer": told(
         {
             "fiscal_year": INTEGER,

@@ -12,12 +12,14 @@ from helpdesk.vocabulary import Symptom
 from scheduler.intake import MAX_JOBS
 from store.address_changes import ChangeState
 from store.reading_queues import Work
+from web.openapi.job import FISCAL_YEAR
 from web.openapi.parts import (
     CODE,
     IDENTIFIER,
     INTEGER,
     MOMENT,
     PREFECTURE,
+    REASON,
     STRING,
     UUID,
     Schema,
@@ -25,7 +27,7 @@ from web.openapi.parts import (
     ref,
     words,
 )
-from web.queries import DEFAULT_LIMIT, MAX_LIMIT
+from web.queries import DEFAULT_LIMIT, MAX_LIMIT, MOST_BUSINESS_DAYS
 from web.tabular import Format
 
 NDJSON = "application/x-ndjson"
@@ -126,7 +128,7 @@ OPERATIONS: Mapping[str, Operation] = {
         told=(
             Told(202, "a new job: durable, and what it comes to", "JobAnswer"),
             Told(200, "the same job again: what it was answered first", "JobAnswer"),
-            Told(207, "an array or NDJSON: one result a job, in order", "Results"),
+            Told(207, "an array or NDJSON: one result a job, in order", "JobResults"),
         ),
         problems=(
             "unparsable",
@@ -197,14 +199,18 @@ OPERATIONS: Mapping[str, Operation] = {
             _query("kind", words(list(Kind)), "kind of mail", required=True),
             _query("at", MOMENT, "any moment of 1949 to 2099", required=True),
             _query("prefecture", PREFECTURE, "for closures of its own"),
-            _query("business_days", {"type": "integer", "minimum": 1, "default": 1}, "for a guide"),
+            _query(
+                "business_days",
+                {"type": "integer", "minimum": 1, "maximum": MOST_BUSINESS_DAYS, "default": 1},
+                "for a guide",
+            ),
         ),
     ),
     "set_report": Operation(
         (Told(200, "the status on record", "ReportAnswer"),),
         ("unparsable", "too-large", "invalid", "unknown-field"),
         (
-            _path("fiscal_year", {"type": "integer"}, "the year in which the fiscal year begins"),
+            _path("fiscal_year", FISCAL_YEAR, "the year in which the fiscal year begins, in four digits"),
             _path("institution_code", CODE, "as in the body"),
             _SCHEME,
         ),
@@ -213,7 +219,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "set_reports": Operation(
         (
             Told(200, "one status: what is on record", "ReportAnswer"),
-            Told(207, "one result a status, in order", "Results"),
+            Told(207, "one result a status, in order", "ReportResults"),
         ),
         ("unparsable", "too-large", "invalid", "unknown-field"),
         (_SCHEME,),
@@ -266,7 +272,7 @@ OPERATIONS: Mapping[str, Operation] = {
         ("unparsable", "not-found", "already-released", "too-large", "invalid", "unknown-field"),
         (
             _path("suppression_id", UUID, "of an entry in force"),
-            _query("reason", STRING, "instead of a body"),
+            _query("reason", REASON, "required where no body gives it"),
         ),
         _body("Release", required=False),
     ),

@@ -17,6 +17,7 @@ PREFECTURE: Schema = {"type": "string", "pattern": "^(0[1-9]|[1-3][0-9]|4[0-7])$
 CODE: Schema = {"type": "string", "pattern": "^[A-Za-z0-9-]{1,20}$", "examples": ["3510012345"]}
 IDENTIFIER: Schema = {"type": "string", "pattern": "^[\\x20-\\x7e]{1,200}$"}
 NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
+REASON: Schema = {"type": "string", "minLength": 1, "maxLength": 1000}
 ANY_OBJECT: Schema = {"type": "object"}
 """An object whose keys depend on the case."""
 

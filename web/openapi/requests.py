@@ -4,52 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.kinds import ACCOUNT_ISSUE, Account, InstitutionType, Kind, Route, Scheme
-from scheduler.fields import FIRST_DAY, LAST_DAY
+from core.kinds import InstitutionType, Scheme
+from web.openapi.job import APPLICATION, DATA, FISCAL_YEAR, JOB, data_name
 from web.openapi.parts import (
     BOOLEAN,
     CODE,
-    DATE,
-    IDENTIFIER,
     MOMENT,
     NAME,
     PREFECTURE,
+    REASON,
     Schema,
     nullable,
     ref,
     taken,
     words,
 )
-
-_JOB_EXAMPLE = {
-    "job_id": "reg-2026-000123",
-    "kind": "account-issue",
-    "application": {
-        "id": "A-1001",
-        "route": "self",
-        "account": "none",
-        "received_on": "2026-11-02",
-        "approved_on": "2026-11-10",
-    },
-    "institution": {
-        "code": "3510012345",
-        "name": "周南みなと病院",
-        "type": "hospital",
-        "prefecture": "35",
-    },
-    "recipient": {
-        "email": "soumu@example.jp",
-        "department": "総務課",
-        "family_name": "田中",
-        "given_name": "花子",
-    },
-    "data": {
-        "login_id": "h3510012345",
-        "setup_url": "https://www.g-mis.mhlw.go.jp/s/7Q2m",
-        "expires_at": None,
-    },
-    "not_before": None,
-}
 
 _INSTITUTION = taken(
     {"code": CODE, "name": NAME, "type": words(list(InstitutionType)), "prefecture": PREFECTURE},
@@ -64,40 +33,9 @@ _RECIPIENT = taken(
     },
     ["email"],
 )
-_DAY = {**DATE, "description": f"of {FIRST_DAY} to {LAST_DAY}"}
-_APPLICATION = taken(
-    {
-        "id": IDENTIFIER,
-        "route": words(list(Route)),
-        "account": nullable(words(list(Account))),
-        "received_on": _DAY,
-        "approved_on": nullable(_DAY),
-    },
-    ["id", "route", "received_on"],
-)
-_DATA = {
-    "type": "object",
-    "description": "By kind: `code` {code, expires_at}; `rejection` {reason}; `guide` and `account-issue` {login_id, "
-    "setup_url, expires_at?}; `existing-user-confirm` and `address-changed` {login_id}; `reminder` {fiscal_year, "
-    "deadline (not over), scheme?}; `password-reset` {reset_url, expires_at}; none for `application-complete` and "
-    "`pre-check`.",
-}
-_JOB = taken(
-    {
-        "job_id": IDENTIFIER,
-        "kind": words([*Kind, ACCOUNT_ISSUE]),
-        "application": nullable(ref("Application")),
-        "institution": nullable(ref("Institution")),
-        "recipient": ref("Recipient"),
-        "data": nullable(_DATA),
-        "not_before": nullable(MOMENT),
-    },
-    ["job_id", "kind", "recipient"],
-    examples=[_JOB_EXAMPLE],
-)
 _REPORT = taken(
     {
-        "fiscal_year": {"type": "integer", "minimum": 1990, "maximum": 2098, "examples": [2026]},
+        "fiscal_year": FISCAL_YEAR,
         "institution": ref("Institution"),
         "recipient": nullable(ref("Recipient")),
         "status": words(["not-started", "in-progress", "reported"]),
@@ -110,15 +48,16 @@ _REPORT = taken(
 )
 
 REQUESTS: Mapping[str, Schema] = {
-    "Job": _JOB,
-    "Application": _APPLICATION,
+    "Job": JOB,
+    **{data_name(kind): schema for kind, schema in DATA.items()},
+    "Application": APPLICATION,
     "Institution": _INSTITUTION,
     "Recipient": _RECIPIENT,
     "Report": _REPORT,
     "Resolution": taken(
         {
             "outcome": words(["sent", "undelivered"]),
-            "why": {"type": "string", "minLength": 1, "maxLength": 1000},
+            "why": REASON,
         },
         ["outcome", "why"],
         examples=[{"outcome": "sent", "why": "受信者に電話で確認した"}],
@@ -146,12 +85,12 @@ REQUESTS: Mapping[str, Schema] = {
     ),
     "AddressChangeDone": taken({"login_id": NAME}, ["login_id"], examples=[{"login_id": "h3510012345"}]),
     "AddressChangeRejected": taken(
-        {"why": {"type": "string", "minLength": 1, "maxLength": 1000}},
+        {"why": REASON},
         ["why"],
         examples=[{"why": "報告機関に確認したところ、依頼していないとのこと"}],
     ),
     "Release": taken(
-        {"reason": {"type": "string", "minLength": 1, "maxLength": 1000}},
+        {"reason": {**REASON, "description": "required, here or as a parameter of the query"}},
         ["reason"],
         examples=[{"reason": "新しいメールボックスの開設を確認した"}],
     ),

@@ -11,8 +11,7 @@ from core.era import fiscal_year_of
 from core.jst import tokyo_date
 from core.kinds import Scheme
 from core.masking import mask_email
-from scheduler.job_parsing import PREFECTURES
-from scheduler.report_parsing import FIRST_YEAR, LAST_YEAR
+from scheduler.job_parsing import FIRST_FISCAL_YEAR, LAST_FISCAL_YEAR, PREFECTURES
 from store.reading import AnyRow
 from store.reading_reach import ReachFilter, Why, reach_page
 from store.reading_views import shown_text
@@ -35,7 +34,7 @@ async def list_to_reach(request: Request, who: MayReadMessages, services: Servin
     now = services.clock.now()
     this_year = fiscal_year_of(tokyo_date(now))
     scheme, prefecture = query.choice("scheme", Scheme), query.one_of("prefecture", PREFECTURES)
-    year = query.number("fiscal_year", FIRST_YEAR, LAST_YEAR) or services.seasons.season_of_lists(
+    year = query.number("fiscal_year", FIRST_FISCAL_YEAR, LAST_FISCAL_YEAR) or services.seasons.season_of_lists(
         tokyo_date(now), scheme, prefecture or sight_of(who).prefecture
     )
     after = query.cursor(CODE_AND_SCHEME)
