@@ -29,6 +29,7 @@ from web.patience import Patience
 from web.problems import EXCEPTION_HANDLERS, database_trouble
 from web.services import Services
 from web.sessions import SignInNeeded, to_sign_in
+from web.wire import AbsoluteForm, OneLength
 
 ROUTERS = (
     jobs.router,
@@ -58,8 +59,10 @@ def create_app(services: Services) -> FastAPI:
         generate_unique_id_function=_operation_id,
         exception_handlers={**EXCEPTION_HANDLERS, SignInNeeded: to_sign_in},
         middleware=[
+            Middleware(AbsoluteForm),
             Middleware(Lingering, max_body_bytes=services.max_body_bytes),
             Middleware(Envelope, outage=outage),
+            Middleware(OneLength),
             Middleware(Patience),
         ],
         telemetry={"tracing": False, "metrics": False, "logs": False},

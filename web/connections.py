@@ -12,6 +12,7 @@ import sys
 from enum import Enum, auto
 from typing import Any, cast
 
+import h11
 import structlog
 from typing_extensions import override
 from uvicorn.config import Config
@@ -121,6 +122,15 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         self.free_since = self.loop.time()
         super().on_response_complete()
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP never comes to the application; it is refused as the application would refuse it."""
+        answer = problem_response(Problem("unparsable", "not an HTTP request"), {"Connection": "close"})
+        head = h11.Response(status_code=answer.status_code, headers=answer.raw_headers, reason=b"Bad Request")
+        for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def cut_off(self) -> None:
         """End it at once, whatever was not sent yet."""
