@@ -16,6 +16,10 @@ class NotJson(TodokeError, ValueError):
     """Text that is no JSON of ours; the message says why."""
 
 
+class MoreJson(NotJson):
+    """One value, and something behind it."""
+
+
 def parse_json(text: str | bytes) -> Any:
     """The one value. A byte order mark before octets is passed over. Raises NotJson.
 
@@ -28,7 +32,8 @@ def parse_json(text: str | bytes) -> Any:
         raise
     except json.JSONDecodeError as error:
         line = f"line {error.lineno}, " if "\n" in error.doc else ""
-        raise NotJson(f"not JSON at {line}column {error.colno}: {error.msg}") from None
+        kind = MoreJson if error.msg == "Extra data" else NotJson
+        raise kind(f"not JSON at {line}column {error.colno}: {error.msg}") from None
     except RecursionError:
         raise NotJson("nested too deeply") from None
     except ValueError:  # of int(), for a number with thousands of digits

@@ -15,6 +15,10 @@ _RFC3339 = re.compile(
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
+class BeyondYears(ValueError):
+    """A moment that lies, seen from UTC, outside the years 1 to 9999."""
+
+
 def to_tokyo(moment: datetime) -> datetime:
     """The same instant in Asia/Tokyo. Raises ValueError for a moment without offset."""
     if moment.tzinfo is None:
@@ -38,7 +42,10 @@ def rfc3339(moment: datetime | None) -> str | None:
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """An aware instant (UTC) from RFC 3339 section 5.6, offset required. Raises ValueError otherwise."""
+    """An aware instant (UTC) from RFC 3339 section 5.6, offset required. Raises ValueError otherwise.
+
+    Where the form is right and the years are not, it is BeyondYears.
+    """
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise ValueError("not an RFC 3339 time with an offset")
@@ -47,7 +54,7 @@ def parse_rfc3339(text: str) -> datetime:
     try:
         return datetime.fromisoformat(f"{day}T{clock}{(fraction or '')[:7]}{offset}").astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("out of range") from error
+        raise BeyondYears("out of range") from error
 
 
 def parse_date(text: str) -> date:

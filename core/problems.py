@@ -35,6 +35,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "change-not-approved": (409, "この変更依頼は承認済ではありません"),
     "change-not-open": (409, "この変更依頼は既に完了又は却下されています"),
     "too-large": (413, "リクエストが大きすぎます"),
+    "unsupported-encoding": (415, "圧縮されたリクエストには対応していません"),
     "invalid": (422, "入力内容に誤りがあります"),
     "unknown-field": (422, "定義されていない項目があります"),
     "another-institution": (422, "この申請は別の報告機関のものとして登録されています"),

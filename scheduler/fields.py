@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from core.errors import FieldError
-from core.jst import parse_date, parse_rfc3339
+from core.jst import BeyondYears, parse_date, parse_rfc3339
 
 E = TypeVar("E", bound=StrEnum)
 T = TypeVar("T")
@@ -167,11 +167,14 @@ class Reader:
 
     def moment(self, key: str, *, required: bool) -> datetime | None:
         """RFC 3339 with an offset, up to the year 2099."""
-        value = self._parsed(key, parse_rfc3339, "must be an RFC 3339 time with an offset", required=required)
-        if value is not None and not 1970 <= value.year <= _LATEST_YEAR:
-            self.refuse(key, "range", f"must lie between 1970 and {_LATEST_YEAR}")
-            return None
-        return value
+        try:
+            value = self._parsed(key, parse_rfc3339, "must be an RFC 3339 time with an offset", required=required)
+            if value is None or 1970 <= value.year <= _LATEST_YEAR:
+                return value
+        except BeyondYears:
+            pass
+        self.refuse(key, "range", f"must lie between 1970 and {_LATEST_YEAR}")
+        return None
 
     def _parsed(self, key: str, parse: Callable[[str], T], detail: str, *, required: bool) -> T | None:
         value = self.string(key, required=required)
@@ -179,6 +182,8 @@ class Reader:
             return None
         try:
             return parse(value)
+        except BeyondYears:
+            raise
         except ValueError:
             self.refuse(key, "format", detail)
             return None

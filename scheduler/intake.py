@@ -226,4 +226,4 @@ def _answer(problem: Problem) -> Answer:
 
 def too_many() -> Problem:
     """413 for an array of more than MAX_JOBS."""
-    return Problem("too-large", errors=[FieldError("", "too-many", f"at most {MAX_JOBS} jobs in one request")])
+    return Problem("too-large", errors=[FieldError("", "too-many", f"at most {MAX_JOBS} items in one request")])

@@ -9,13 +9,16 @@ from typing import Any
 from starlette.requests import Request
 
 from core.errors import FieldError
-from core.json_reading import BOM, NotJson, parse_json
+from core.json_reading import BOM, MoreJson, NotJson, parse_json
 from core.problems import Problem, field_problem
 from scheduler.fields import Reader
 from scheduler.intake import MAX_JOBS, Unparsable, too_many
 from web.problems import Refusal
 
-_NDJSON = frozenset({"application/x-ndjson", "application/ndjson"})
+_NDJSON = frozenset(
+    f"application/{name}" for name in ("x-ndjson", "ndjson", "jsonl", "x-jsonl", "jsonlines", "x-jsonlines")
+)
+_LINES_MEANT = "; several items, one a line, are sent as application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,12 @@ class Batch:
 
 
 async def read_body(request: Request, most: int) -> bytes:
-    """The whole body. Refused with `too-large` as soon as it is known to exceed `most` octets."""
+    """The whole body. Refused with `too-large` as soon as it is known to exceed `most` octets.
+
+    Refused with `unsupported-encoding`, too: nothing is unpacked here, where a little may become much.
+    """
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Refusal(Problem("unsupported-encoding"), {"Accept-Encoding": "identity"})
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and (len(declared) > 18 or int(declared) > most):
         raise _too_large(most)
@@ -51,9 +59,12 @@ async def read_json(request: Request, most: int) -> Any:
     return _parsed(await read_body(request, most))
 
 
-def _parsed(body: bytes) -> Any:
+def _parsed(body: bytes, for_lines: str = "") -> Any:
+    """The one value; `for_lines` is what to say besides where there are more than one."""
     try:
         return parse_json(body)
+    except MoreJson as error:
+        raise Refusal(Problem("unparsable", f"{error}{for_lines}")) from None
     except NotJson as error:
         raise Refusal(Problem("unparsable", str(error))) from None
 
@@ -79,7 +90,7 @@ async def read_batch(request: Request, most: int) -> Batch:
     if _media_type(request) in _NDJSON:
         batch = Batch(_lines(await read_body(request, most)), single=False)
     else:
-        value = await read_json(request, most)
+        value = _parsed(await read_body(request, most), _LINES_MEANT)
         batch = Batch(value, single=False) if isinstance(value, list) else Batch([value], single=True)
     if len(batch.items) > MAX_JOBS:
         raise Refusal(too_many())

@@ -45,6 +45,7 @@ MEANINGS: Mapping[str, str] = {
     "完了の登録は、1つの依頼につき一度限りです。",
     "change-not-open": "却下できるのは、依頼受付又は承認済の変更依頼に限ります。",
     "too-large": "本文の大きさ又は件数が上限を超えています。分けて送信してください。",
+    "unsupported-encoding": "本文は圧縮せず、Content-Encoding ヘッダーを付けずに送信してください。",
     "invalid": "errors に示す項目を修正して、もう一度送信してください。",
     "unknown-field": "errors に示す項目は定義されていません。項目名の綴りをご確認ください。",
     "another-institution": "この申請番号は、別の機関コードで登録されています。申請番号と機関コードをご確認ください。",

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from core.jst import parse_rfc3339, to_tokyo
+from core.jst import BeyondYears, parse_rfc3339, to_tokyo
 from core.problems import field_problem
 from scheduler.addresses import AddressRefused, address_key
 from scheduler.fields import TURNING, Reader
@@ -119,7 +119,9 @@ class Query:
         try:
             moment = parse_rfc3339(_OFFSET.sub("+", value))
             year = to_tokyo(moment).year
-        except (ValueError, OverflowError):
+        except (BeyondYears, OverflowError):
+            year = 0
+        except ValueError:
             self.refuse(name, "format", "must be an RFC 3339 time with an offset")
             return None
         return moment if self._known_year(name, year) else None

@@ -103,7 +103,7 @@ async def test_an_international_domain_is_found_as_it_is_typed(sqlite_api: Any) 
         ({"since": "2026-11-24T10:00:00"}, "since", "format"),
         ({"until": "1948-01-01T00:00:00Z"}, "until", "range"),
         ({"until": "2099-12-31T23:59:59Z"}, "until", "range"),
-        ({"until": "9999-12-31T23:59:59-09:00"}, "until", "format"),
+        ({"until": "9999-12-31T23:59:59-09:00"}, "until", "range"),
         ({"limit": "0"}, "limit", "range"),
         ({"limit": "251"}, "limit", "range"),
         ({"limit": "-1"}, "limit", "range"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -89,7 +90,36 @@ async def test_ndjson_loses_no_good_line_to_a_bad_one(api: Any) -> None:
     assert "line 3" in results[1]["detail"]
 
 
-@pytest.mark.parametrize("content_type", ["Application/X-NDJSON; charset=utf-8", "application/ndjson"])
+@pytest.mark.parametrize("url", ["/v1/jobs", "/v1/reports"])
+async def test_too_many_are_told_how_many_they_may_be(sqlite_api: Any, url: str) -> None:
+    answer = await sqlite_api.ask(Role.PUBLISHER, "POST", url, json=[{}] * 1001)
+    assert answer.status_code == 413
+    assert [error["detail"] for error in answer.json()["errors"]] == ["at most 1000 items in one request"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br, gzip", "deflate"])
+async def test_what_is_packed_is_not_unpacked(sqlite_api: Any, encoding: str) -> None:
+    packed = gzip.compress(json.dumps(sqlite_api.job()).encode())
+    answer = await post(sqlite_api, content=packed, headers={"Content-Encoding": encoding})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported-encoding")
+    assert answer.headers["accept-encoding"] == "identity"
+    plain = await post(sqlite_api, json=sqlite_api.job(), headers={"Content-Encoding": "Identity"})
+    assert plain.status_code == 202
+
+
+async def test_several_values_for_one_are_told_what_they_are_sent_as(sqlite_api: Any) -> None:
+    lines = b"\n".join(json.dumps(sqlite_api.code_job(number)).encode() for number in range(2))
+    answer = await post(sqlite_api, content=lines, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"].endswith("; several items, one a line, are sent as application/x-ndjson")
+    torn = await post(sqlite_api, content=b'{"job_id": ', headers={"Content-Type": "application/json"})
+    assert "ndjson" not in torn.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["Application/X-NDJSON; charset=utf-8", "application/ndjson", "application/jsonl", "application/x-jsonlines"],
+)
 async def test_ndjson_is_known_by_its_media_type(sqlite_api: Any, content_type: str) -> None:
     content = json.dumps(sqlite_api.code_job())
     assert (await post(sqlite_api, content=content, headers={"Content-Type": content_type})).status_code == 207

@@ -22,6 +22,7 @@ from web.openapi.requests import REQUESTS
 
 _FIRST_SENTENCE = re.compile(r"\.(?:\s|\Z)")
 _FOR_EVERYBODY = ("internal",)
+_WITH_BODY = ("unsupported-encoding",)
 _WITH_TOKEN = ("unauthenticated", "forbidden", "unavailable")
 _DESCRIPTION = (
     "E-mail notification and delivery tracking. Times are RFC 3339 in Asia/Tokyo. Errors are RFC 9457 problems; "
@@ -46,6 +47,7 @@ _SECURITY = {
     },
 }
 _HEADERS: Mapping[str, Mapping[str, Any]] = {
+    "415": {"Accept-Encoding": {"description": "RFC 9110, section 15.5.16", "schema": STRING}},
     "401": {"WWW-Authenticate": {"description": "RFC 6750", "schema": STRING}},
     "503": {"Retry-After": {"description": "in seconds", "schema": INTEGER}},
 }
@@ -89,6 +91,7 @@ def _good(told: Told) -> Mapping[str, Any]:
 
 def _problems(operation: Operation) -> Iterator[tuple[str, Mapping[str, Any]]]:
     codes = {*_FOR_EVERYBODY, *operation.problems, *(_WITH_TOKEN if operation.needs_token else ())}
+    codes |= set(_WITH_BODY if operation.body is not None else ())
     ordered = sorted(codes, key=lambda code: (TITLES[code][0], code))
     for status, group in groupby(ordered, key=lambda code: TITLES[code][0]):
         yield str(status), _bad(list(group))

@@ -70,7 +70,8 @@ def _body(name: str, *, required: bool = True) -> Mapping[str, Any]:
 
 def _batch(name: str) -> Mapping[str, Any]:
     many = {**array(ref(name)), "maxItems": MAX_JOBS}
-    lines = {**STRING, "description": f"one {name} a line, up to {MAX_JOBS}; blank lines are passed over"}
+    told = f"one {name} a line, up to {MAX_JOBS}; blank lines are passed over; `application/jsonl` is taken, too"
+    lines = {**STRING, "description": told}
     content = {"application/json": {"schema": {"oneOf": [ref(name), many]}}, NDJSON: {"schema": lines}}
     return {"required": True, "content": content}
 
