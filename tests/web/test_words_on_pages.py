@@ -66,7 +66,7 @@ def words_for_who_is_not_recognised() -> Iterator[str]:
     for module in (oidc, signing_in_elsewhere):
         for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "OidcFailed":
-                [why] = node.args
+                why, *_ = node.args
                 yield from (why.value,) if isinstance(why, ast.Constant) else ()
     errors = (ExpiredTokenError, InvalidClaimError, InvalidTokenError, MissingClaimError)
     yield from (f"claims-{error.error}".replace("_", "-") for error in errors)
