@@ -11,7 +11,6 @@ numbered, and one that is not newer than what stands there changes nothing.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
 from functools import cache
 from typing import Protocol
 
@@ -90,7 +89,7 @@ class PostgresNotes:
     async def enter(self, lease: str, given: Sequence[Receipt]) -> frozenset[str]:
         """See `Notes`."""
         numbers = _array(str(receipt.number) for receipt in given)
-        rows = await self._entering.fetch(_entry(), {**_columns(given), "lease": lease, "numbers": numbers})
+        rows = await self._entering.fetch(_entry(), {"lease": lease, "numbers": numbers})
         gone = {row[0] for row in rows if row[0].isdecimal()}
         moved = frozenset(row[0] for row in rows) - gone
         return moved.union(entered_before(given, set(map(int, gone))))
@@ -108,24 +107,6 @@ def entered_before(given: Sequence[Receipt], numbers: Collection[int]) -> Iterat
 
 def _array(values: Iterable[str]) -> str:
     return f"{{{','.join(values)}}}"
-
-
-def _columns(given: Sequence[Receipt]) -> dict[str, str]:
-    """The mails of receipts as arrays of what is known of them, and of their receipts' numbers.
-
-    In the order of ids, so that transactions which meet lock rows in the same order.
-    """
-    taken = sorted((one.message_id, receipt.number, one) for receipt in given for one in receipt.taken)
-    columns = zip(Taken._fields, zip(*(one for _, _, one in taken), strict=True), strict=True)
-    arrays = {name: _array(map(_element, column)) for name, column in columns if name in _TYPES}
-    return arrays | {"number": _array(str(number) for _, number, _ in taken)}
-
-
-def _element(value: str | int | datetime | None) -> str:
-    """A value within an array (PostgreSQL's documentation, section 8.15.2)."""
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return "NULL" if value is None else str(value)
 
 
 @cache
@@ -156,27 +137,22 @@ def _entry() -> Statement:
     """The same for the mails of receipts: messages, events, and the receipts gone."""
     numbers = func.any(bindparam("numbers", type_=ARRAY(Integer())))
     removed = delete(receipts).where(receipts.c.sender == _LEASE, receipts.c.number == numbers)
-    gone = removed.returning(receipts.c.number).cte("gone")
+    gone = removed.returning(receipts.c.number, receipts.c.taken).cte("gone")
     moved = _sent(_given(gone))
     whole = union_all(select(moved.c.id), select(cast(gone.c.number, Text()))).add_cte(_told(moved))
-    return Statement.of(whole, frozenset({"lease", "numbers", *_TYPES}))
-
-
-_TYPES = {
-    "message_id": messages.c.id.type,
-    "number": receipts.c.number.type,
-    **{field: messages.c[name].type for name, field in SENT_COLUMNS.items()},
-}
-"""Of the parameters that tell mails, one array each; see `_columns`."""
+    return Statement.of(whole, frozenset({"lease", "numbers"}))
 
 
 def _given(gone: CTE) -> CTE:
-    """The mails told, but for those whose receipts are not gone by this statement."""
-    arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in _TYPES.items()]
-    each = func.unnest(*arrays).table_valued(*(column(name, type_) for name, type_ in _TYPES.items())).render_derived()
-    # An array, through which each mail is asked in no time, rather than rows to be joined.
-    known = each.c.number == func.any(func.array(select(gone.c.number).scalar_subquery()))
-    return select(each).where(known).cte("given")
+    """The mails of the receipts that are gone by this statement, as `store.receipts.packed` has put them down.
+
+    In the order of ids, so that transactions which meet lock rows in the same order.
+    """
+    mails = func.jsonb_array_elements(cast(gone.c.taken, JSONB)).table_valued(column("value", JSONB))
+    types = {"message_id": messages.c.id.type, **{field: messages.c[name].type for name, field in SENT_COLUMNS.items()}}
+    values = {field: cast(mails.c.value[Taken._fields.index(field)].astext, type_) for field, type_ in types.items()}
+    each = select(*(value.label(field) for field, value in values.items())).select_from(gone.join(mails, true()))
+    return each.order_by(values["message_id"]).cte("given")
 
 
 def _sent(given: CTE) -> CTE:
