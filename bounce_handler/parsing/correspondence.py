@@ -92,6 +92,11 @@ ACKNOWLEDGED = (
     "will get back to you",
     "will reply",
     "will respond",
+    "not monitored",
+    "unmonitored",
+    "nobody reads",
+    "cannot receive replies",
+    "送信専用",
 )
 """In the text of mails that say no more than that ours was received."""
 
@@ -117,6 +122,9 @@ PERSONAL = (
     "事務局様",
     "来ました",
     "届きましたが",
+    "とエラーが",
+    "エラーが返って",
+    "エラーが返りました",
     "could you",
     "i received",
     "i got",
@@ -124,6 +132,25 @@ PERSONAL = (
     "we got",
 )
 """In the text of mails that persons write of failures."""
+
+MACHINES = (
+    "メールサーバーです",
+    "メールサーバです",
+    "メールシステムです",
+    "メールサーバーより自動",
+    "メールシステムより自動",
+    "自動送信です",
+    "自動配信です",
+    "自動で送信",
+    "自動的に送信",
+    "自動送信され",
+    "自動配信され",
+    "自動生成され",
+    "送信専用アドレス",
+    "automatically generated",
+    "generated automatically",
+)
+"""In the text of mails that say of themselves that a machine writes them."""
 
 CHALLENGES = (
     "@boxbe.com",

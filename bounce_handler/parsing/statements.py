@@ -25,6 +25,8 @@ _FAILED = (
     "not able to deliver",
     "wasn't able to deliver",
     "unable to deliver",
+    "unable to relay",
+    "could not relay",
     "failed to deliver",
     "failed to be delivered",
     "is undeliverable",
@@ -51,6 +53,16 @@ _FAILED = (
     "rejected your message",
     "rejected your mail",
     "rejected the message",
+    "refused to accept",
+    "refuses to accept",
+    "refused to receive",
+    "mail was not accepted",
+    "message was not accepted",
+    "mail destroyed",
+    "mailbox unavailable",
+    "mailbox is unavailable",
+    "mailbox not found",
+    "bad destination mailbox",
     "permanent error",
     "permanent failure",
     "fatal error",
@@ -74,9 +86,31 @@ _FAILED = (
     "automatically rejected",
     "considered unsolicited",
 )
+_FAILED_PATTERN = re.compile(
+    r"\b(?:message|mail)(?: (?:to|for) \S{1,100})? (?:was|has been|had to be)"
+    r" (?:discarded|dropped|destroyed|bounced|refused|rejected|not accepted)\b"
+    r"|\b(?:address|mailbox|user|account|recipient|addressee)(?: \S{1,100})?"
+    r" (?:(?:does not|doesn't|do not|don't) exist|(?:is|was) (?:not (?:known|recogni[sz]ed|(?:a )?valid)|nonexistent))"
+    r"|\b(?:we have|there (?:is|was)) no (?:such )?(?:user|mailbox|account|recipient)"
+    r"(?= \S{0,80}@|[.,;!:\"'(\n]| (?:here|by|named|called|with|of|on|for|at)\b)"
+    r"|\brelay(?:ing)?(?: (?:to|for) \S{1,100})?"
+    r" (?:is |was )?(?:prohibited|denied|forbidden|not permitted|not allowed)\b"
+)
+_FAILED_SIGNS = (
+    *("discarded", "dropped", "destroyed", "bounced", " refused", " rejected", "not accepted", "relay"),
+    *(" exist", "not known", "not recogni", "valid", "nonexistent", "have no ", "there is no ", "there was no "),
+)
+"""One of these is in whatever fits the pattern; most notices hold none, which plain searches tell faster."""
 DELIVER = r"(?:送信|配信|配送|配達|送達|転送|伝送|お届け)"
 _NO_FACT = r"(?!場合|とき|時|可能性|恐れ|おそれ|かも)"
-_COULD_NOT = rf"(?:でき|出来)(?:ませんでした{_NO_FACT}|なかった{_NO_FACT}|ず|ていません|ておりません)"
+_COULD_NOT = (
+    rf"(?:でき|出来)(?:ませんでした{_NO_FACT}|なかった{_NO_FACT}|ず|ていません|ておりません"
+    rf"|かね(?:ました|ております|ます){_NO_FACT})"
+)
+_BAD = (
+    r"(?:無効|不明|停止中?|存在し(?:ない|ません)|一杯|いっぱい|満杯|超過|拒否|閉鎖|廃止|解約|退会|未登録"
+    r"|登録(?:され)?て(?:い|おり)(?:ない|ません))"
+)
 _MAIL_RETURNED = (
     r"(?:メール|メッセージ)[^。\n]{0,20}(?:返送|差し戻し|差戻し)"
     r"(?:し(?:ました|ます)|いたし|致し|させていただ|され(?:ました|ています))"
@@ -90,7 +124,17 @@ _FAILED_JAPANESE = re.compile(
     rf"|(?:以下|次|下記)の{_WHOM}[^。\n]{{0,40}}{DELIVER}[^。\n]{{0,12}}(?:でき|出来)(?:ません|ない)"
     rf"|{_WHOM}[がはに]?(?:不明(?:の|で|と)|存在し(?:ません|ない|なかった)|見つか(?:りません|らな))"
     rf"|(?:{_WHOM}|ユーザ)(?:が|は)?(?:無効(?:です|な(?:ため|の))|間違って(?:い|おり)ます|正しく(?:ありません|ないため))"
-    rf"|無効な(?:メール|電子メール)?(?:アドレス|宛先)です|(?:宛先|あて先|アドレス)(?:誤り|間違い|相違)(?!が(?:ない|無い))"
+    rf"|無効な(?:メール|電子メール)?(?:アドレス|宛先)(?:です|でした|の?ため|なので)"
+    rf"|(?:登録(?:され)?て(?:い|おり)(?:ない|ません)|存在しない)(?:メール|電子メール)?(?:アドレス|宛先)(?:です|でした|の?ため|なので)"
+    rf"|{_BAD}[^。\n]{{0,6}}(?:ため|ので|により)[^。\n]{{0,20}}(?:{DELIVER}|届け|受信|受け取)[^。\n]{{0,8}}(?:でき|出来)(?:ません|ない)"
+    rf"|(?<!ファイル[がはをも])(?<!画像[がはをも])(?<!fax[がはをも])(?:受信(?:すること)?|受け取(?:り|ること)|受領)[がはをも]?{_COULD_NOT}"
+    rf"|受け取れ(?:ませんでした{_NO_FACT}|なかった{_NO_FACT}|ず)"
+    rf"|(?:受信|受け取り|受取)[がはを]?(?:断ら|お断りさ)れ(?:ました|て(?:い|おり)ます){_NO_FACT}"
+    rf"|(?:受信者|宛先|あて先|送信先|相手先?)[^。\n]{{0,12}}届いて(?:い|おり)ません{_NO_FACT}"
+    rf"|(?:メール|メッセージ)[がは](?:差出人に)?戻(?:って|され)(?:まいり|参り|き|来)(?:ました|て)"
+    rf"|{DELIVER}(?:処理)?[がはを]?中断(?:し|いたし|致し|され)(?:ました|ています|ております)"
+    rf"|(?:ウイルス|ウィルス|迷惑メール|スパム)と(?:判定|判断|検知)[^。\n]{{0,12}}(?:削除|破棄|拒否|遮断)(?:され|し|いたし|致し)(?:ました|ています)"
+    rf"|(?:宛先|あて先|アドレス)(?:誤り|間違い|相違)(?!が(?:ない|無い))"
     rf"|(?:該当|当該)(?:する)?の?(?:ユーザー?|アドレス|宛先|受信者|メールボックス)[がはも]?(?:なし|いません|おりません|存在し|見つか)"
     rf"|(?:受取人|受信者|名宛人|転居先)不明|尋ね当たり|到達(?:し|でき|出来)(?:ませんでした|なかった){_NO_FACT}"
     rf"|{DELIVER}[がはを]?(?:中止|拒否|拒絶)(?:し|いたし|致し|され)(?:ました|ています)"
@@ -102,6 +146,16 @@ _FAILED_JAPANESE = re.compile(
 
 _DELAYED = (
     "not yet delivered",
+    "transient non-fatal",
+    "attempts will continue",
+    "next try",
+    "now retrying",
+    "mail delay",
+    "delay notice",
+    "delay notification",
+    "delay warning",
+    "delay report",
+    "cannot send message for last",
     "not delivered so far",
     "not yet successful",
     "remain in the queue",
@@ -195,6 +249,7 @@ _DELAYED = (
     "was deferred",
 )
 _FOR_HOURS = re.compile(r"\bdelayed (?:for |by )?(?:more than |over )?\d{1,3} ?(?:hour|hr|minute|min|day|h\b)")
+_RETRYING = re.compile(r"\A(?:\W{0,3}warning\W{1,3})?delayed:|(?:^|[.!)] |[:;,] )retrying(?:$|[.!])", re.MULTILINE)
 _RETRY = r"(?:再送信?|再配信|再配送|再試行|リトライ)"
 _GOES_ON = r"(?:ます|てい(?!ただ)|ており|てまいり)(?!か|よう|と)"
 _DELAYED_JAPANESE = re.compile(
@@ -202,6 +257,7 @@ _DELAYED_JAPANESE = re.compile(
     rf"|{DELIVER}(?:の試行)?[をは]?(?:試み|続け|継続し|繰り返し){_GOES_ON}"
     rf"|(?:{_RETRY}|{DELIVER})(?:の試行)?[がはを]?(?:継続|続行)(?:し|され|中)"
     rf"|{_RETRY}(?:中|待ち|(?:が行わ|さ)れます(?!か|よう|と))"
+    rf"|次回の?(?:{_RETRY}|{DELIVER}|試行)(?:予定|日時|時刻|予定日時)? ?[:：はを]"
     rf"|引き続き[^。\n]{{0,12}}(?:{_RETRY}|{DELIVER})[をし]"
     rf"|{DELIVER}[^。\n]{{0,12}}(?:遅延(?:し|が|の|に|通|中)|遅れ(?:て|が|まし))|{DELIVER}遅延"
     rf"|(?:まだ|未だ)[^。\n]{{0,12}}{DELIVER}[^。\n]{{0,10}}(?:ません|ない|ず)"
@@ -216,7 +272,8 @@ _GIVEN_UP = re.compile(
     r"permanent (?:error|failure|fatal)|(?:failed|rejected) permanently|permanently (?:failed|rejected|undeliv)"
     r"|(?:given|gave|giving) up\b|(?:has|have) (?:finally|now) failed|no (?:further|more) (?:delivery )?attempt"
     r"|(?:message|mail|it|is|and) (?:is|was|has|have|been|now|being)(?: been| now| being)* returned\b"
-    r"|returned to (?:the |its )?sender|returned mail|returning message"
+    r"|returned to (?:the |its )?sender|returning message"
+    r"|returned mail(?!\W{1,4}(?:warning|delay|deferred|still|transient))"
     r"|(?:will|would)(?: not|n't| no longer| never) be (?:re-?tried|tried|attempted|re-?sent|delivered)"
     r"|be retried (?:no|any) (?:more|longer)|(?:not|n't|no longer) (?:retry|try again|keep trying|be retrying)"
     r"|continue no (?:longer|more)|stopped (?:re)?trying|(?:deleted|removed) from (?:the )?queue"
@@ -225,7 +282,7 @@ _GIVEN_UP = re.compile(
 )
 _GIVEN_UP_JAPANESE = re.compile(
     rf"最終的に[^。\n]{{0,30}}(?:ませんでした|なかった|失敗し|断念|不達)"
-    rf"|(?:{_RETRY}|{DELIVER})[^。\n]{{0,10}}(?:断念|中止|打ち?切|あきらめ|諦め|終了)(?:り|し|いたし|致し|とし)?(?:ました|ます|た|ており)"
+    rf"|(?:{_RETRY}|{DELIVER})[^。\n]{{0,10}}(?:断念|中止|打ち?切|あきらめ|諦め|終了)(?:り|し|いたし|致し|とし)?(?:ました|ます|た|ており|(?<=し)[、て])"
     rf"|{_RETRY}(?:の試行)?[をはも]?(?:され|いたし|致し|し|行い|行われ|行なわれ|行ない)ません"
     rf"|(?:{_RETRY}|{DELIVER}|保持)の?(?:期限|回数|上限|期間)[^。\n]{{0,6}}(?:超え|超過|切れ|過ぎ|経過し|達し)"
     rf"|{_MAIL_RETURNED}|(?:恒久的|永続的|永久的)な?(?:エラー|失敗|障害)"
@@ -244,6 +301,8 @@ def tells_of_failure(words: str) -> bool:
     """Whether a sentence says that a mail failed or was returned, whoever its recipient is."""
     if any(map(words.__contains__, _FAILED)) or any(map(words.__contains__, tongues.FAILED_ASCII)):
         return True
+    if any(map(words.__contains__, _FAILED_SIGNS)) and is_stated(_FAILED_PATTERN, words):
+        return True
     return not words.isascii() and (
         _FAILED_JAPANESE.search(words) is not None or any(map(words.__contains__, tongues.FAILED))
     )
@@ -254,6 +313,8 @@ def tells_of_delay(words: str) -> bool:
     if any(map(words.__contains__, _DELAYED)) or any(map(words.__contains__, tongues.DELAYED_ASCII)):
         return True
     if "delayed" in words and _FOR_HOURS.search(words):
+        return True
+    if ("retrying" in words or "delayed:" in words) and _RETRYING.search(words):
         return True
     return not words.isascii() and (
         _DELAYED_JAPANESE.search(words) is not None or any(map(words.__contains__, tongues.DELAYED))

@@ -29,9 +29,18 @@ ROBOTS = (
 )
 """In the From field of reports."""
 
+DELAYS = ("delay", "配信遅延", "配送遅延", "送信遅延", "配達遅延", "配信の遅延", "配送の遅延")
+"""In the subject of reports on mails that are still tried."""
+
 FAILURES = (
+    *DELAYS,
     "undeliver",
     "non-deliver",
+    "non deliver",
+    "ndr:",
+    "[ndr]",
+    "【ndr】",
+    "*ndr*",
     "nondeliver",
     "not deliver",
     "delivery fail",
@@ -142,12 +151,6 @@ FAILURES = (
     "メール返送",
     "メールの返送",
     "差し戻し",
-    "配信遅延",
-    "配送遅延",
-    "送信遅延",
-    "配達遅延",
-    "配信の遅延",
-    "配送の遅延",
     "не доставлено",
     "недоставленное",
     "недоставлен",
@@ -174,7 +177,6 @@ FAILURES = (
     "退件",
     "退信",
     "传输失败",
-    "delay",
 )
 """In the subject of reports."""
 
