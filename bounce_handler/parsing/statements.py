@@ -9,88 +9,14 @@ from __future__ import annotations
 import re
 
 from bounce_handler.parsing import tongues
+from bounce_handler.parsing.wording import STATED
 
-_FAILED = (
-    "not be delivered",
-    "n't be delivered",
-    "cannot deliver",
-    "can not deliver",
-    "could not deliver",
-    "couldn't deliver",
-    "was not delivered",
-    "wasn't delivered",
-    "were not delivered",
-    "has not been delivered",
-    "have not been delivered",
-    "not able to deliver",
-    "wasn't able to deliver",
-    "unable to deliver",
-    "unable to relay",
-    "could not relay",
-    "failed to deliver",
-    "failed to be delivered",
-    "is undeliverable",
-    "was undeliverable",
-    "undeliverable mail",
-    "undeliverable message",
-    "delivery failed",
-    "delivery has failed",
-    "delivery failure",
-    "could not be sent",
-    "could not be transmitted",
-    "could not be forwarded",
-    "was returned to sender",
-    "returned to the sender",
-    "message was rejected",
-    "message has been rejected",
-    "mail was rejected",
-    "mail has been rejected",
-    "message was refused",
-    "message was blocked",
-    "message has been blocked",
-    "message bounced",
-    "has bounced",
-    "rejected your message",
-    "rejected your mail",
-    "rejected the message",
-    "refused to accept",
-    "refuses to accept",
-    "refused to receive",
-    "mail was not accepted",
-    "message was not accepted",
-    "mail destroyed",
-    "mailbox unavailable",
-    "mailbox is unavailable",
-    "mailbox not found",
-    "bad destination mailbox",
-    "permanent error",
-    "permanent failure",
-    "fatal error",
-    "failed permanently",
-    "user unknown",
-    "unknown user",
-    "no such user",
-    "mailbox full",
-    "mailbox is full",
-    "user not known",
-    "over quota",
-    "over disk quota",
-    "quota exceeded",
-    "exceeded quota",
-    "domain does not exist",
-    "unknown host",
-    "undeliverable address",
-    "invalid final delivery",
-    "delivery problem",
-    "attempting to deliver",
-    "automatically rejected",
-    "considered unsolicited",
-)
 _FAILED_PATTERN = re.compile(
     r"\b(?:message|mail)(?: (?:to|for) \S{1,100})? (?:was|has been|had to be)"
     r" (?:discarded|dropped|destroyed|bounced|refused|rejected|not accepted)\b"
     r"|\b(?:address|mailbox|user|account|recipient|addressee)(?: \S{1,100})?"
-    r" (?:(?:does not|doesn't|do not|don't) exist|(?:is|was) (?:not (?:known|recogni[sz]ed|(?:a )?valid)|nonexistent))"
+    r" (?:(?:does not|doesn't|do not|don't) exist|(?:is|was) (?:not (?:known|recogni[sz]ed|(?:a )?valid)|nonexistent)"
+    r"(?! (?:for|to|by|until)\b))"
     r"|\b(?:we have|there (?:is|was)) no (?:such )?(?:user|mailbox|account|recipient)"
     r"(?= \S{0,80}@|[.,;!:\"'(\n]| (?:here|by|named|called|with|of|on|for|at)\b)"
     r"|\brelay(?:ing)?(?: (?:to|for) \S{1,100})?"
@@ -102,7 +28,7 @@ _FAILED_SIGNS = (
 )
 """One of these is in whatever fits the pattern; most notices hold none, which plain searches tell faster."""
 DELIVER = r"(?:送信|配信|配送|配達|送達|転送|伝送|お届け)"
-_NO_FACT = r"(?!場合|とき|時|可能性|恐れ|おそれ|かも)"
+_NO_FACT = r"(?!場合|とき|時|可能性|恐れ|おそれ|かも|の?件)"
 _COULD_NOT = (
     rf"(?:でき|出来)(?:ませんでした{_NO_FACT}|なかった{_NO_FACT}|ず|ていません|ておりません"
     rf"|かね(?:ました|ております|ます){_NO_FACT})"
@@ -127,13 +53,13 @@ _FAILED_JAPANESE = re.compile(
     rf"|無効な(?:メール|電子メール)?(?:アドレス|宛先)(?:です|でした|の?ため|なので)"
     rf"|(?:登録(?:され)?て(?:い|おり)(?:ない|ません)|存在しない)(?:メール|電子メール)?(?:アドレス|宛先)(?:です|でした|の?ため|なので)"
     rf"|{_BAD}[^。\n]{{0,6}}(?:ため|ので|により)[^。\n]{{0,20}}(?:{DELIVER}|届け|受信|受け取)[^。\n]{{0,8}}(?:でき|出来)(?:ません|ない)"
-    rf"|(?<!ファイル[がはをも])(?<!画像[がはをも])(?<!fax[がはをも])(?:受信(?:すること)?|受け取(?:り|ること)|受領)[がはをも]?{_COULD_NOT}"
-    rf"|受け取れ(?:ませんでした{_NO_FACT}|なかった{_NO_FACT}|ず)"
+    rf"|(?:メール|メッセージ)(?:(?!添付|ファイル|画像|回答)[^。\n]){{0,40}}"
+    rf"(?:(?:受信(?:すること)?|受け取(?:り|ること)|受領)[がはをも]?{_COULD_NOT}|受け取れ(?:ませんでした{_NO_FACT}|なかった{_NO_FACT}|ず))"
     rf"|(?:受信|受け取り|受取)[がはを]?(?:断ら|お断りさ)れ(?:ました|て(?:い|おり)ます){_NO_FACT}"
     rf"|(?:受信者|宛先|あて先|送信先|相手先?)[^。\n]{{0,12}}届いて(?:い|おり)ません{_NO_FACT}"
     rf"|(?:メール|メッセージ)[がは](?:差出人に)?戻(?:って|され)(?:まいり|参り|き|来)(?:ました|て)"
-    rf"|{DELIVER}(?:処理)?[がはを]?中断(?:し|いたし|致し|され)(?:ました|ています|ております)"
-    rf"|(?:ウイルス|ウィルス|迷惑メール|スパム)と(?:判定|判断|検知)[^。\n]{{0,12}}(?:削除|破棄|拒否|遮断)(?:され|し|いたし|致し)(?:ました|ています)"
+    rf"|(?:送信|配信|転送)(?:処理)?[がはを]?中断(?:し|いたし|致し|され)ました"
+    rf"|(?:ウイルス|ウィルス|迷惑メール|スパム)と(?:判定|判断|検知)(?:(?!ファイル|添付)[^。\n]){{0,12}}(?:削除|破棄|拒否|遮断)(?:され|し|いたし|致し)(?:ました|ています)"
     rf"|(?:宛先|あて先|アドレス)(?:誤り|間違い|相違)(?!が(?:ない|無い))"
     rf"|(?:該当|当該)(?:する)?の?(?:ユーザー?|アドレス|宛先|受信者|メールボックス)[がはも]?(?:なし|いません|おりません|存在し|見つか)"
     rf"|(?:受取人|受信者|名宛人|転居先)不明|尋ね当たり|到達(?:し|でき|出来)(?:ませんでした|なかった){_NO_FACT}"
@@ -257,7 +183,7 @@ _DELAYED_JAPANESE = re.compile(
     rf"|{DELIVER}(?:の試行)?[をは]?(?:試み|続け|継続し|繰り返し){_GOES_ON}"
     rf"|(?:{_RETRY}|{DELIVER})(?:の試行)?[がはを]?(?:継続|続行)(?:し|され|中)"
     rf"|{_RETRY}(?:中|待ち|(?:が行わ|さ)れます(?!か|よう|と))"
-    rf"|次回の?(?:{_RETRY}|{DELIVER}|試行)(?:予定|日時|時刻|予定日時)? ?[:：はを]"
+    rf"|次回の?(?:{_RETRY}|(?:{DELIVER})?試行)(?:予定|日時|時刻|予定日時)? ?[:：はを]"
     rf"|引き続き[^。\n]{{0,12}}(?:{_RETRY}|{DELIVER})[をし]"
     rf"|{DELIVER}[^。\n]{{0,12}}(?:遅延(?:し|が|の|に|通|中)|遅れ(?:て|が|まし))|{DELIVER}遅延"
     rf"|(?:まだ|未だ)[^。\n]{{0,12}}{DELIVER}[^。\n]{{0,10}}(?:ません|ない|ず)"
@@ -277,7 +203,8 @@ _GIVEN_UP = re.compile(
     r"|(?:will|would)(?: not|n't| no longer| never) be (?:re-?tried|tried|attempted|re-?sent|delivered)"
     r"|be retried (?:no|any) (?:more|longer)|(?:not|n't|no longer) (?:retry|try again|keep trying|be retrying)"
     r"|continue no (?:longer|more)|stopped (?:re)?trying|(?:deleted|removed) from (?:the )?queue"
-    r"|(?:retry|delivery) (?:timeout|time|limit|count) (?:exceeded|expired)|(?:message|mail) (?:has )?expired"
+    r"|(?:retry|delivery) (?:timeout|time|limit|count) (?:exceeded|expired)"
+    r"|(?:message|mail)(?: (?:to|for) \S{1,100})? (?:has )?expired"
     r"|delayed [^.。\n]{0,60}\b(?:has|have|been|now)(?: now| been| finally)* (?:failed|returned)\b"
 )
 _GIVEN_UP_JAPANESE = re.compile(
@@ -299,7 +226,7 @@ _LONGEST_SENTENCE = 200
 
 def tells_of_failure(words: str) -> bool:
     """Whether a sentence says that a mail failed or was returned, whoever its recipient is."""
-    if any(map(words.__contains__, _FAILED)) or any(map(words.__contains__, tongues.FAILED_ASCII)):
+    if any(map(words.__contains__, STATED)) or any(map(words.__contains__, tongues.FAILED_ASCII)):
         return True
     if any(map(words.__contains__, _FAILED_SIGNS)) and is_stated(_FAILED_PATTERN, words):
         return True
