@@ -12,13 +12,14 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, or_, select
 
+from core.jst import tokyo_date
 from core.kinds import Kind
 from core.messages import Change
-from core.ports import GatePolicy
 from core.retry import Tries, doubt
 from core.statuses import Status
+from store.doubts import became_sent
 from store.engine import Database
-from store.ledger import Ledger
+from store.ledger import FollowPolicy, Ledger
 from store.tables import messages
 
 WHY = "restored from a backup: it may have left after that was taken"
@@ -30,7 +31,7 @@ _TOGETHER = 500
 class Restored:
     """To be used while nothing sends, once what senders held when the backup was taken is taken over."""
 
-    def __init__(self, db: Database, ledger: Ledger, policy: GatePolicy) -> None:
+    def __init__(self, db: Database, ledger: Ledger, policy: FollowPolicy) -> None:
         self._db = db
         self._ledger = ledger
         self._policy = policy
@@ -44,12 +45,29 @@ class Restored:
         return sum([await self._doubt(some, now) for some in together])
 
     def _earliest(self, row: Row[*tuple[Any, ...]], taken_at: datetime) -> datetime:
-        """The first moment after the backup at which a guide may have left."""
-        if row.status != Status.HELD:
-            ready_at: datetime = row.ready_at
-            return max(taken_at, ready_at)
-        opened = self._policy.guide_due(max(taken_at, row.pre_check_ready_at or taken_at), row.prefecture)
-        return max(opened, row.not_before or opened)
+        """The first moment after the backup at which a guide may have left, whatever its gate came to meanwhile."""
+        if row.status == Status.HELD:
+            return self._planned(row, self._opened(row, taken_at))
+        ready_at: datetime = max(row.ready_at, taken_at)
+        if row.status != Status.SCHEDULED or row.pre_check_sent_at is None:
+            return ready_at
+        planned = self._planned(row, max(taken_at, self._policy.guide_due(row.pre_check_sent_at, row.prefecture)))
+        return planned if tokyo_date(planned) < tokyo_date(ready_at) else ready_at  # a day that opened meanwhile
+
+    def _opened(self, row: Row[*tuple[Any, ...]], taken_at: datetime) -> datetime:
+        """The first moment at which the gate may have let the guide go.
+
+        A doubt is settled by a report or a person at any moment, and a changed calendar brings forward what waits: only
+        a pre-check that was never tried is known to have stayed until its hours, or its `not_before`.
+        """
+        sent_at = taken_at
+        if row.pre_check_status == Status.SCHEDULED and row.pre_check_tried_at is None:
+            earliest = max(taken_at, row.pre_check_not_before or taken_at)
+            sent_at = self._policy.first_due(Kind.PRE_CHECK, earliest, row.prefecture)
+        return self._policy.guide_due(sent_at, row.prefecture)
+
+    def _planned(self, row: Row[*tuple[Any, ...]], at: datetime) -> datetime:
+        return self._policy.first_due(Kind.GUIDE, max(at, row.not_before or at), row.prefecture)
 
     async def _doubt(self, rows: Sequence[Row[*tuple[Any, ...]]], now: datetime) -> int:
         changes = [change for row in rows for change in _changes(row, now)]
@@ -77,15 +95,17 @@ _GUIDES = (
         messages.c.attempts,
         messages.c.troubles,
         messages.c.first_attempt_at,
-        _pre_check.c.ready_at.label("pre_check_ready_at"),
+        _pre_check.c.status.label("pre_check_status"),
+        _pre_check.c.not_before.label("pre_check_not_before"),
+        _pre_check.c.first_attempt_at.label("pre_check_tried_at"),
+        became_sent(_pre_check.c.id, _pre_check.c.sent_at).label("pre_check_sent_at"),
     )
     .outerjoin(_pre_check, _pre_check.c.id == messages.c.waits_for)
     .where(
         messages.c.kind == Kind.GUIDE,
         or_(
-            messages.c.status == Status.HELD,
-            messages.c.status.in_([Status.SCHEDULED, Status.DEFERRED, Status.IN_DOUBT])
-            & (messages.c.ready_at <= bindparam("now")),
+            messages.c.status.in_([Status.HELD, Status.SCHEDULED]),
+            messages.c.status.in_([Status.DEFERRED, Status.IN_DOUBT]) & (messages.c.ready_at <= bindparam("now")),
         ),
     )
 )

@@ -85,11 +85,59 @@ async def test_so_is_one_whose_gate_may_have_opened(
         assert await room.status(guide) is Status.IN_DOUBT
 
 
-async def test_a_pre_check_that_was_not_due_has_opened_no_gate(room: Any) -> None:
+DAY = timedelta(days=1)
+FRIDAY_NIGHT, MONDAY, TUESDAY = 3 * DAY + 12 * HOUR, 6 * DAY - HOUR, 7 * DAY - HOUR
+
+
+async def doubts(room: Any, taken: timedelta, *moments: timedelta) -> list[int]:
+    """How many guides each moment of a restore puts in doubt, one after the other."""
+    restored = Restored(room.db, room.ledger, room.timing)
+    return [await restored.doubt_guides(TAKEN + taken, TAKEN + moment) for moment in moments]
+
+
+async def test_a_pre_check_that_was_not_to_go_has_opened_no_gate(room: Any) -> None:
     first, _ = await room.pair(Status.SCHEDULED)
-    await room.set(first, ready_at=TAKEN + timedelta(days=1))
-    assert await doubted(room, timedelta(days=1, hours=22)) == 0
-    assert await doubted(room, timedelta(days=2)) == 1
+    await room.set(first, ready_at=TAKEN + DAY, not_before=TAKEN + DAY)
+    assert await doubts(room, 0 * DAY, 2 * DAY - 2 * HOUR, 2 * DAY - HOUR) == [0, 1]
+
+
+async def test_one_that_was_never_tried_has_opened_none_outside_its_hours(room: Any) -> None:
+    await room.pair(Status.SCHEDULED)
+    assert await doubts(room, FRIDAY_NIGHT, MONDAY, TUESDAY - HOUR, TUESDAY) == [0, 0, 1]
+
+
+@pytest.mark.parametrize("status", [Status.DEFERRED, Status.IN_DOUBT])
+async def test_a_doubt_may_have_been_settled_at_any_moment(room: Any, status: Status) -> None:
+    first, _ = await room.pair(status)
+    tried = {"attempts": 1, "first_attempt_at": TAKEN - DAY}
+    await room.set(first, ready_at=TAKEN + MONDAY, not_before=TAKEN - DAY, **tried)
+    assert await doubts(room, FRIDAY_NIGHT, MONDAY - HOUR, MONDAY) == [0, 1]
+
+
+@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.DEFERRED, Status.IN_DOUBT])
+async def test_what_waited_for_a_later_day_may_have_been_brought_forward(room: Any, status: Status) -> None:
+    first, _ = await room.pair(status)
+    await room.set(first, ready_at=TAKEN + 3 * DAY)
+    assert await doubts(room, 0 * DAY, NEXT_MORNING - HOUR, NEXT_MORNING) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("ready", "not_before", "moments", "in_doubt"),
+    [
+        (DAY - HOUR, None, (NEXT_MORNING - HOUR, NEXT_MORNING), [0, 1]),
+        (3 * DAY, None, (NEXT_MORNING - HOUR, NEXT_MORNING), [0, 1]),  # a closure was taken back
+        (3 * DAY, 2 * DAY, (2 * DAY - HOUR, 2 * DAY), [0, 1]),
+        (DAY, None, (NEXT_MORNING, DAY), [0, 1]),  # held back on its day
+    ],
+)
+async def test_so_may_a_guide_whose_gate_was_open(
+    room: Any, ready: timedelta, not_before: timedelta | None, moments: tuple[timedelta, ...], in_doubt: list[int]
+) -> None:
+    moment = None if not_before is None else TAKEN + not_before
+    columns = {"ready_at": TAKEN + ready, "due_at": TAKEN + ready, "not_before": moment}
+    first, _ = await room.pair(Status.SENT, Status.SCHEDULED, **columns)
+    await room.set(first, sent_at=TAKEN)
+    assert await doubts(room, 0 * DAY, *moments) == in_doubt
 
 
 async def test_other_kinds_go_on_as_they_stand(room: Any) -> None:
