@@ -11,7 +11,7 @@ from core.statuses import Status
 from helpdesk.advice import advise
 from helpdesk.facts import ChangeFacts, SuppressionFacts
 from helpdesk.summary import summarise
-from helpdesk.vocabulary import Symptom
+from helpdesk.vocabulary import Desk, Symptom
 
 DONE_ON = date(2026, 12, 28)
 TODAY = date(2026, 12, 28)
@@ -144,3 +144,54 @@ def test_an_account_of_which_no_mail_was_sent_is_changed_alike(world):
     text = told(world, "not-arrived", facts)[1]
     assert "メールアドレスの変更が完了しています。" in text
     assert "宛にお知らせしたログインID" not in text
+
+
+ASK_FIRST = "先に、都道府県の窓口へメールアドレスの変更をご依頼ください。"
+DESKS = [{}, {Symptom.RESET_MAIL_NOT_ARRIVED: Desk.PREFECTURE}]
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+@pytest.mark.parametrize("desks", DESKS)
+@pytest.mark.parametrize("symptom", Symptom)
+def test_nobody_is_told_to_ask_for_what_is_asked_for_already(world, symptom, desks, by_hand):
+    mails = (notice(world, Status.UNDELIVERED, reason="userunknown"),)
+    facts = {"messages": mails, "suppressed": (SuppressionFacts(NEW, by_hand=by_hand),)}
+    pending = change(world, "依頼受付", notice_id=None, new_email="keiri@example.jp", requested_at=world.moment(TODAY))
+    place = world.yamaguchi(desks=desks)
+
+    def answer(*changes):
+        return advise(symptom, world.institution(guided(world), **facts, changes=changes), place, TODAY)
+
+    without, asked = answer(change(world)), answer(change(world), pending)
+    assert asked.id == without.id
+    text = "\n".join(asked.steps)
+    assert ASK_FIRST not in text
+    assert ASK not in text
+    if ASK_FIRST in "\n".join(without.steps):
+        assert "12月28日（月）に受け付けたメールアドレスの変更（変更後のメールアドレス k***@example.jp、「依頼受付」）" in text
+        assert "同じ内容の変更依頼は必要ありません" in text
+
+
+def test_a_dead_address_names_the_open_request_wherever_a_reset_is_advised(world):
+    for symptom in ("person-left", "unknown-password", "reset-mail-not-arrived", "lost-guide", "not-arrived"):
+        facts = world.institution(
+            guided(world),
+            messages=(notice(world, Status.UNDELIVERED),),
+            suppressed=(SuppressionFacts(NEW),),
+            changes=(change(world, notice_id=None),),
+        )
+        assert "に受け付けたメールアドレスの変更" in told(world, symptom, facts)[1]
+
+
+@pytest.mark.parametrize("symptom", ["person-left", "not-arrived"])
+@pytest.mark.parametrize("pre_check", [Status.SENT, Status.UNDELIVERED])
+@pytest.mark.parametrize("status", [None, Status.SENT])
+def test_nor_to_ask_where_the_address_takes_mail_or_an_earlier_account_is_meant(world, symptom, pre_check, status):
+    first = world.application(world.message(Kind.PRE_CHECK, pre_check), world.message(Kind.GUIDE, Status.SENT))
+    later = world.message(Kind.GUIDE, Status.UNDELIVERED, id="m-2", reason="userunknown")
+    newer = world.application(later, id="A-2", received_on=world.day(10))
+    messages = () if status is None else (notice(world, status),)
+    for applications in ((first,), (first, newer)):
+        facts = world.institution(*applications, messages=messages, changes=(change(world, notice_id=None),))
+        text = told(world, symptom, facts)[1]
+        assert not any(word in text for word in ("変更をご依頼ください", "変更を依頼してください", "変更依頼を行って"))
