@@ -41,6 +41,7 @@ _WITHOUT_ACCOUNT_MAIL = (
     Standing.WITHDRAWN,
 )
 _WITH_ACCOUNT = BRINGS_ACCOUNT | {Standing.ACCOUNT_KNOWN}
+_TELLS_OF_ACCOUNT = _WITH_ACCOUNT | {Standing.REJECTED_ACCOUNT_EXISTS}
 _ASKED_FOR_INSURANCE_NUMBER = (InstitutionType.HOSPITAL, InstitutionType.CLINIC)  # rule 148
 
 
@@ -190,6 +191,12 @@ def _tells_of_account(application: ApplicationFacts) -> bool:
     return had or standing_of(application) in _WITH_ACCOUNT
 
 
+def _refused_with_account(case: Case) -> bool:
+    """A pre-check that is not sent again, of which a new application would bring none: there is an account (rule 14)."""
+    exists = case.standing in _TELLS_OF_ACCOUNT or case.reading.newer_account
+    return case.refused is Kind.PRE_CHECK and exists
+
+
 def _account_under_way(case: Case) -> bool:
     """The account's own address takes no mail, and the application that helps against it is not decided yet."""
     if case.standing not in UNDER_WAY or case.reading.account_exists_since:
@@ -266,6 +273,7 @@ CONDITIONS: Mapping[str, Predicate] = {
     "account-lost": _account_lost,
     "account-on-record": _account_on_record,
     "account-under-way": _account_under_way,
+    "refused-with-account": _refused_with_account,
     "mail-taken-since": lambda case: case.taken_since is not None,
     "newer-application": lambda case: case.reading.newer is not None,
     "newer-rejected": lambda case: case.reading.newer_rejected,

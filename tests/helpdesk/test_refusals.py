@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.kinds import Account, Kind
@@ -169,3 +171,70 @@ def test_who_has_applied_again_waits_for_the_outcome(world):
 def test_an_application_that_is_not_on_record_is_answered_for_the_institution(world):
     facts = two_applications(world, BOUNCED, PLANNED)
     assert issued_refusal(facts, world.yamaguchi(), world.day(30), application_id="A-9").id == "wait"
+
+
+ALONE = "alone"
+FORM = "https://www.g-mis.mhlw.go.jp/user-Registration-Form"
+LOGIN = "https://www.med-login.mhlw.go.jp/"
+REJECTED = (Kind.REJECTION, Status.SENT)
+DOUBTED = (Kind.GUIDE, Status.IN_DOUBT)
+CLOSED = (Kind.GUIDE, Status.CANCELLED)
+APPLY = ("新しい申請が必要", "再申請を行って", "「新規ユーザ登録申請」を再度実施", "行っていただく必要", "申請してください")
+
+
+def pre_check_refused(world, first, second):
+    """About the first of two applications, or the only one, which has a pre-check besides."""
+    facts = two_applications(world, first, PLANNED if second == ALONE else second)
+    mine, other = facts.applications
+    probe = world.message(Kind.PRE_CHECK, Status.SENT, id="probe", email="a0@example.jp")
+    own = replace(mine, messages=(probe, *mine.messages))
+    facts = replace(facts, applications=(own,) if second == ALONE else (own, other))
+    refusal = resend_refusal(Kind.PRE_CHECK, facts, world.yamaguchi(), world.day(30), message_id="probe")
+    assert refusal is not None
+    return refusal
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (GUIDED, ALONE),
+        (DOUBTED, ALONE),
+        *((GUIDED, second) for second in (REJECTED, BOUNCED, PLANNED, GUIDED, CONFIRMED, None)),
+        *((first, second) for first in (BOUNCED, CLOSED, PLANNED) for second in (GUIDED, DOUBTED, CONFIRMED, None)),
+    ],
+)
+def test_whoever_has_an_account_is_not_told_to_apply_for_a_pre_check(world, first, second):
+    refusal = pre_check_refused(world, first, second)
+    text = "\n".join((refusal.title, *refusal.steps))
+    assert refusal.id == "reapply"
+    assert not [words for words in APPLY if words in text]
+    assert "新しいアカウントが発行できません" in text
+    assert "「ログインID」をご確認の上、「パスワードのリセット」" in text
+    assert refusal.urls == (LOGIN,)
+    assert "事前確認メールは、再送できません。" in refusal.not_possible
+    if first is GUIDED:
+        assert "12月25日（金）に a***@example.jp 宛に送信し、「送信完了（確認中）」となっています。ログインIDは" in text
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        *((first, ALONE) for first in (BOUNCED, CLOSED, PLANNED, (Kind.GUIDE, Status.HELD))),
+        (BOUNCED, REJECTED),
+        (BOUNCED, BOUNCED),
+        (PLANNED, REJECTED),
+    ],
+)
+def test_a_pre_check_without_an_account_is_applied_for_anew(world, first, second):
+    refusal = pre_check_refused(world, first, second)
+    assert refusal.id == "reapply"
+    assert refusal.title == "もう一度「新規ユーザ登録申請」を実施する"
+    assert refusal.urls == (FORM,)
+
+
+def test_a_pre_check_that_came_back_after_its_guide_had_left_is_told(world):
+    procedure = refused(
+        world, Kind.PRE_CHECK, world.message(Kind.PRE_CHECK, Status.UNDELIVERED), world.message(Kind.GUIDE, Status.SENT)
+    )
+    assert procedure is not None
+    assert any("G-MIS利用案内メールも届いていないおそれがあります" in step for step in procedure.steps)
