@@ -58,6 +58,12 @@ def _moment(moment: datetime | None, today: date) -> str | None:
     return None if moment is None else day_text(tokyo_date(moment), today)
 
 
+def _came_to_it_on(message: MessageFacts, today: date) -> str | None:
+    """The day of its status; of one that expired that on which its time was over, whenever that was noticed."""
+    expired = message.status is Status.EXPIRED
+    return _moment((message.expires_at if expired else None) or message.status_at, today)
+
+
 def _message_placeholders(kind: Kind) -> dict[str, Placeholder]:
     name = kind.value.replace("-", "_")
     always = frozenset(
@@ -67,7 +73,7 @@ def _message_placeholders(kind: Kind) -> dict[str, Placeholder]:
     return {
         f"{name}_email": Placeholder(_of_message(kind, lambda m, _: m.email_masked), always),
         f"{name}_label": Placeholder(_of_message(kind, lambda m, _: m.status.label(settled=m.settled)), always),
-        f"{name}_on": Placeholder(_of_message(kind, lambda m, today: _moment(m.status_at, today)), always),
+        f"{name}_on": Placeholder(_of_message(kind, _came_to_it_on), always),
         f"{name}_sent_on": Placeholder(
             _of_message(kind, lambda m, today: _moment(m.sent_at or m.status_at, today)),
             sent,

@@ -24,9 +24,11 @@ SAID = {
 DROPPED = (Status.EXPIRED, Status.CANCELLED, Status.SUPPRESSED)
 
 
-def told(world, procedure, status, **institution):
+def told(world, procedure, status, *, expires_at=None, **institution):
     guided = world.application(world.message(Kind.GUIDE, Status.SENT))
-    reset = world.message(Kind.PASSWORD_RESET, status, created_at=world.moment(world.day(26)))
+    reset = world.message(
+        Kind.PASSWORD_RESET, status, created_at=world.moment(world.day(26)), expires_at=expires_at
+    )
     facts = world.institution(guided, messages=(reset,), **institution)
     place = world.yamaguchi(desks=DESKS[procedure])
     answer = advise(Symptom.RESET_MAIL_NOT_ARRIVED, facts, place, world.day(30))
@@ -47,3 +49,33 @@ def test_what_became_of_it_is_told(world, procedure, status):
 def test_another_one_is_not_asked_for_while_the_address_gets_no_mail(world, procedure):
     stopped = SuppressionFacts("soumu@minato-hp.example.jp")
     assert ANEW not in told(world, procedure, Status.SUPPRESSED, suppressed=(stopped,))
+
+
+FORM = "https://www.g-mis.mhlw.go.jp/user-Registration-Form"
+
+
+@pytest.mark.parametrize("procedure", DESKS)
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_of_an_application_nothing_is_said(world, procedure, withdrawn):
+    reset = world.message(Kind.PASSWORD_RESET, Status.SENT)
+    probe = world.message(Kind.PRE_CHECK, Status.CANCELLED, reason="withdrawn")
+    facts = world.institution(*([world.application(probe)] if withdrawn else []), messages=(reset,))
+    answer = advise(Symptom.RESET_MAIL_NOT_ARRIVED, facts, world.yamaguchi(desks=DESKS[procedure]), world.day(30))
+    assert answer.id == procedure
+    assert answer.urls == ("https://www.med-login.mhlw.go.jp/",)
+    assert "申請に関するメール" not in "\n".join(answer.steps)
+
+
+def test_who_has_no_internet_is_not_told_of_mails_that_were_withdrawn(world):
+    facts = world.institution(world.application(world.message(Kind.PRE_CHECK, Status.CANCELLED, reason="withdrawn")))
+    answer = advise(Symptom.NO_INTERNET, facts, world.yamaguchi(paper_accepted=False), world.day(30))
+    assert answer.id == "contact-prefecture"
+    assert "申請に関するメール" not in "\n".join(answer.steps)
+
+
+@pytest.mark.parametrize("procedure", DESKS)
+def test_the_day_told_of_an_expired_one_is_that_on_which_its_time_was_over(world, procedure):
+    text = told(world, procedure, Status.EXPIRED)
+    assert "（12月28日（月）に期限切れ）" in text
+    text = told(world, procedure, Status.EXPIRED, expires_at=world.moment(world.day(25), 12))
+    assert "期限内に送信できませんでした（12月26日（土）に期限切れ）。" in text
