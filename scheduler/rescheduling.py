@@ -27,7 +27,8 @@ class Rescheduler:
     """To be run when the service starts, after which its calendar stays as it is. Idempotent.
 
     Nothing is locked while it looks: what it moves lies ahead, where no sender claims it, and a message that has come
-    to another status meanwhile stays as it is. Reminders of the policy have their own replanning, which goes first.
+    to another status meanwhile stays as it is. Reminders of the policy have their own replanning, which goes first and
+    gives each its place among the others.
     """
 
     def __init__(self, db: Database, ledger: Ledger, clock: Clock, timing: Timing) -> None:
@@ -71,7 +72,8 @@ class Rescheduler:
         What might leave at this very moment is not brought forward: something else may hold it back.
         """
         allowed = self._first_due(kind, one.ready_at, one.prefecture)
-        if status is not Status.SCHEDULED or kind is Kind.REMINDER:
+        has_its_place = kind is Kind.REMINDER and not one.published
+        if status is not Status.SCHEDULED or has_its_place:
             return allowed
         planned = self._planned(kind, one, now)
         stays = planned is None or planned <= now or tokyo_date(planned) == tokyo_date(allowed)

@@ -20,7 +20,10 @@ _pre_check = messages.alias("pre_check")
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message that leaves by itself. `pre_check_sent_at` is when the pre-check of a guide became `sent`."""
+    """A message that leaves by itself.
+
+    `pre_check_sent_at` is when the pre-check of a guide became `sent`. `published`: as a job, not by the policy.
+    """
 
     id: str
     prefecture: str | None
@@ -28,6 +31,7 @@ class Waiting:
     not_before: datetime | None
     ready_at: datetime
     pre_check_sent_at: datetime | None
+    published: bool
 
 
 async def waiting(
@@ -43,6 +47,7 @@ async def waiting(
             messages.c.not_before,
             messages.c.ready_at,
             became_sent(_pre_check.c.id, _pre_check.c.sent_at),
+            messages.c.job_id.is_not(None),
         )
         .outerjoin(_pre_check, _pre_check.c.id == messages.c.waits_for)
         .where(has_status(status), messages.c.kind == literal_column(f"'{kind.value}'"), messages.c.ready_at > now)

@@ -131,6 +131,24 @@ async def test_a_day_that_opens_is_used_from_the_moment_of_planning_on(office: A
     assert (await planned(office))["rejection"] == "2027-01-15T10:00"
 
 
+@pytest.mark.parametrize("not_before", ["2027-03-31T09:00", "2027-03-31T10:00"])
+async def test_a_published_reminder_comes_back_to_its_day_too(office: Any, not_before: str) -> None:
+    await office.publish("j-reminder", not_before=f"{not_before}:00+09:00")
+    assert await restart(office, '[closed]\n2027-03-31 = "急な閉庁"\n') == 1
+    assert (await planned(office))["reminder"] == "2027-04-01T09:00"
+    assert await restart(office, "") == 1
+    assert (await planned(office))["reminder"] == not_before
+    office.leap(not_before)
+    assert len(await office.send()) == 1
+
+
+async def test_a_reminder_of_the_policy_keeps_its_place_among_the_others(office: Any) -> None:
+    await office.told(office.word())
+    later = tokyo("2027-02-02T11:00")  # spread to the day after its step's
+    await change(office, "reminder", due_at=later, ready_at=later)
+    assert await office.wiring.rescheduler.reschedule() == 0
+
+
 async def test_what_is_held_back_today_is_not_brought_forward(office: Any) -> None:
     await publish(office, job("rejection"))
     later = tokyo("2027-01-14T11:00")

@@ -97,7 +97,7 @@ async def test_a_query_finds_its_rows_by_its_index(
     assert not scans(found, "messages")
 
 
-@pytest.mark.parametrize("after", [None, Waiting("m", "35", NOW, None, NOW, None)])
+@pytest.mark.parametrize("after", [None, Waiting("m", "35", NOW, None, NOW, None, published=True)])
 @pytest.mark.parametrize("status", [Status.SCHEDULED, Status.DEFERRED, Status.IN_DOUBT])
 async def test_what_waits_is_found_by_an_index(full: Any, status: Status, after: Waiting | None) -> None:
     async def run(conn: AsyncConnection) -> None:
