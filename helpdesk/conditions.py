@@ -25,7 +25,7 @@ from helpdesk.reports import (
     reports_told,
     running_periods,
 )
-from helpdesk.standing import BRINGS_ACCOUNT, OF_THE_ACCOUNT, UNDER_WAY, Standing, standing_of
+from helpdesk.standing import BRINGS_ACCOUNT, OF_THE_ACCOUNT, UNDER_WAY, Standing, guide_comes_too_late, standing_of
 from helpdesk.vocabulary import Desk, ProcedureId, ReportStatus, Symptom
 
 Predicate: TypeAlias = Callable[[Case], bool]
@@ -154,6 +154,10 @@ def _guide_link_expired(case: Case) -> bool:
     if guide is None or guide.status not in (Status.SENT, Status.IN_DOUBT) or guide.expires_at is None:
         return False
     return tokyo_date(guide.expires_at) < case.today
+
+
+def _guide_too_late(case: Case) -> bool:
+    return case.application is not None and guide_comes_too_late(case.application)
 
 
 def _registered_undelivered(case: Case) -> bool:
@@ -286,6 +290,7 @@ CONDITIONS: Mapping[str, Predicate] = {
     "on-paper": lambda case: case.facts.on_paper,
     "earlier-guide": lambda case: case.reading.earlier_guide is not None,
     "guide-link-expired": _guide_link_expired,
+    "guide-too-late": _guide_too_late,
     "registered-suppressed": lambda case: registered_suppression(case.facts) is not None,
     "registered-undelivered": _registered_undelivered,
     "address-changeable": _address_changeable,

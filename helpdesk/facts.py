@@ -58,8 +58,12 @@ class MessageFacts:
 
     @property
     def waits_for_its_day(self) -> bool:
-        """Whether a day can be named: it waits for its due time, not for a gate or a retry."""
-        return self.status is Status.SCHEDULED and self.due_at is not None
+        """Whether a day can be named: it waits for its due time, not for a gate or a retry, and will not expire first."""
+        return self.status is Status.SCHEDULED and self.due_at is not None and not self.expires_by(self.due_at)
+
+    def expires_by(self, moment: datetime | None) -> bool:
+        """Whether its time is over by then."""
+        return self.expires_at is not None and moment is not None and self.expires_at <= moment
 
     @property
     def mailbox_full(self) -> bool:

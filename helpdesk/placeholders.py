@@ -225,7 +225,7 @@ PLACEHOLDERS: Mapping[str, Placeholder] = {
     "earlier_guide_email": Placeholder(_guide_email(lambda case: case.reading.earlier_guide), _EARLIER),
     "newer_guide_sent_on": Placeholder(_guide_sent_on(lambda case: case.reading.newer_guide), _NEWER_GUIDE),
     "newer_guide_email": Placeholder(_guide_email(lambda case: case.reading.newer_guide), _NEWER_GUIDE),
-    "guide_expires_on": Placeholder(_day(_guide_expires_on), frozenset({"guide-link-expired"})),
+    "guide_expires_on": Placeholder(_day(_guide_expires_on), frozenset({"guide-link-expired", "guide-too-late"})),
     "period_start_on": Placeholder(_period_start, _PERIOD),
     "period_end_on": Placeholder(_period_end, _PERIOD),
     "report_as_of_on": Placeholder(_day(_report_as_of), _REPORTING),

@@ -27,7 +27,7 @@ class Standing(StrEnum):
     PRE_CHECK_UNDELIVERED = "pre-check-undelivered"  # the guide will never leave (rule 28)
     GUIDE_UNDELIVERED = "guide-undelivered"
     GUIDE_MAILBOX_FULL = "guide-mailbox-full"  # 不達 too, but the address is good
-    SPENT = "spent"  # expired or suppressed: this application brings no guide any more
+    SPENT = "spent"  # expired, about to, or suppressed: this application brings no guide any more
     WITHDRAWN = "withdrawn"  # the registration system took it back
     GUIDE_IN_DOUBT = "guide-in-doubt"
     GUIDE_SENT = "guide-sent"
@@ -158,6 +158,11 @@ def latest(application: ApplicationFacts, kind: Kind) -> MessageFacts | None:
     return None if found is None else found.mail
 
 
+def guide_comes_too_late(application: ApplicationFacts) -> bool:
+    """Whether its guide will expire before it may leave, as far as days are known: no mail of it will come."""
+    return _comes_too_late(latest(application, Kind.PRE_CHECK), latest(application, Kind.GUIDE))
+
+
 def _heaviest(newest_first: Sequence[ApplicationFacts]) -> ApplicationFacts:
     return reduce(partial(_of_more_weight, _YIELDS_TO), newest_first)
 
@@ -190,7 +195,14 @@ def _mailing_standing(pre_check: MessageFacts | None, guide: MessageFacts | None
         return Standing.PRE_CHECK_UNDELIVERED
     if guide is not None and guide.status is Status.IN_DOUBT:
         return Standing.GUIDE_IN_DOUBT
-    return _unsent_standing(mails)
+    return Standing.SPENT if _comes_too_late(pre_check, guide) else _unsent_standing(mails)
+
+
+def _comes_too_late(pre_check: MessageFacts | None, guide: MessageFacts | None) -> bool:
+    if guide is None or guide.status not in (Status.HELD, Status.SCHEDULED):
+        return False
+    waits_for = guide if guide.status is Status.SCHEDULED else pre_check
+    return waits_for is not None and waits_for.status is Status.SCHEDULED and guide.expires_by(waits_for.due_at)
 
 
 def _guide_outcome(guide: MessageFacts) -> Standing:

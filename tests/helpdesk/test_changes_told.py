@@ -168,7 +168,10 @@ def test_nobody_is_told_to_ask_for_what_is_asked_for_already(world, symptom, des
     assert ASK_FIRST not in text
     assert ASK not in text
     if ASK_FIRST in "\n".join(without.steps):
-        assert "12月28日（月）に受け付けたメールアドレスの変更（変更後のメールアドレス k***@example.jp、「依頼受付」）" in text
+        assert (
+            "12月28日（月）に受け付けたメールアドレスの変更（変更後のメールアドレス k***@example.jp、「依頼受付」）"
+            in text
+        )
         assert "同じ内容の変更依頼は必要ありません" in text
 
 

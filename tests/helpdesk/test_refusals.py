@@ -179,7 +179,13 @@ LOGIN = "https://www.med-login.mhlw.go.jp/"
 REJECTED = (Kind.REJECTION, Status.SENT)
 DOUBTED = (Kind.GUIDE, Status.IN_DOUBT)
 CLOSED = (Kind.GUIDE, Status.CANCELLED)
-APPLY = ("新しい申請が必要", "再申請を行って", "「新規ユーザ登録申請」を再度実施", "行っていただく必要", "申請してください")
+APPLY = (
+    "新しい申請が必要",
+    "再申請を行って",
+    "「新規ユーザ登録申請」を再度実施",
+    "行っていただく必要",
+    "申請してください",
+)
 
 
 def pre_check_refused(world, first, second):

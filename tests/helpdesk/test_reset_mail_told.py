@@ -26,9 +26,7 @@ DROPPED = (Status.EXPIRED, Status.CANCELLED, Status.SUPPRESSED)
 
 def told(world, procedure, status, *, expires_at=None, **institution):
     guided = world.application(world.message(Kind.GUIDE, Status.SENT))
-    reset = world.message(
-        Kind.PASSWORD_RESET, status, created_at=world.moment(world.day(26)), expires_at=expires_at
-    )
+    reset = world.message(Kind.PASSWORD_RESET, status, created_at=world.moment(world.day(26)), expires_at=expires_at)
     facts = world.institution(guided, messages=(reset,), **institution)
     place = world.yamaguchi(desks=DESKS[procedure])
     answer = advise(Symptom.RESET_MAIL_NOT_ARRIVED, facts, place, world.day(30))

@@ -10,6 +10,7 @@ from core.kinds import Account, Kind
 from core.statuses import Status
 from helpdesk.advice import advise
 from helpdesk.facts import InstitutionFacts
+from helpdesk.summary import summarise
 from helpdesk.vocabulary import Symptom
 
 SKIP = "この機能を希望しない場合は、「スキップする」を押してください。"
@@ -129,3 +130,33 @@ def test_nobody_is_asked_to_call_on_a_closed_day(world):
     _, text = told("not-arrived", world.institution(world.application()), place, world.day(5))
     assert "3週間が経過する12月22日（火）は閉庁日です。12月24日（木）以降も届かない場合は、山口県医療政策課" in text
     assert "12月22日（火）以降" not in text
+
+
+@pytest.mark.parametrize(("guide", "pre_check"), [(Status.SCHEDULED, Status.SENT), (Status.HELD, Status.SCHEDULED)])
+@pytest.mark.parametrize("expires_hour", [8, 9, 10])
+def test_no_day_is_promised_for_a_guide_that_expires_first(world, guide, pre_check, expires_hour):
+    due = date(2026, 12, 25)
+    expires_at = world.moment(due, expires_hour)
+    probe = world.message(Kind.PRE_CHECK, pre_check)
+    facts = world.institution(world.application(probe, world.message(Kind.GUIDE, guide, expires_at=expires_at)))
+    today = date(2026, 12, 11)
+    expires_first = expires_hour <= 9  # both are due at 9
+    summary = summarise(facts, world.yamaguchi(), today)
+    never = "期限（12月25日（金））までに送信できないため、送信されません。"
+    assert (never in summary) is expires_first
+    assert ("に送信する予定です" in summary) is not expires_first
+    procedure, text = told(Symptom.NOT_ARRIVED, facts, world.yamaguchi(), today)
+    assert procedure == ("reapply" if expires_first else "wait")
+    assert (never in text) is expires_first
+    for symptom in Symptom if expires_first else ():
+        text = told(symptom, facts, world.yamaguchi(), today)[1]
+        assert "に送信する予定です" not in text
+        assert "届くまでお待ちください" not in text
+
+
+def test_a_guide_whose_pre_check_is_in_doubt_is_waited_for(world):
+    """No day is known then, and the doubt may be settled in time."""
+    past = world.moment(date(2026, 12, 20))
+    doubt = world.message(Kind.PRE_CHECK, Status.IN_DOUBT)
+    facts = world.institution(world.application(doubt, world.message(Kind.GUIDE, Status.HELD, expires_at=past)))
+    assert told(Symptom.NOT_ARRIVED, facts, world.yamaguchi(), date(2026, 12, 11))[0] == "wait"
