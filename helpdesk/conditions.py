@@ -196,7 +196,7 @@ def _tells_of_account(application: ApplicationFacts) -> bool:
 
 
 def _refused_with_account(case: Case) -> bool:
-    """A pre-check that is not sent again, of which a new application would bring none: there is an account (rule 14)."""
+    """A pre-check is not sent again, and a new application would bring no other: there is an account (rule 14)."""
     exists = case.standing in _TELLS_OF_ACCOUNT or case.reading.newer_account
     return case.refused is Kind.PRE_CHECK and exists
 

@@ -58,7 +58,7 @@ class MessageFacts:
 
     @property
     def waits_for_its_day(self) -> bool:
-        """Whether a day can be named: it waits for its due time, not for a gate or a retry, and will not expire first."""
+        """Whether a day can be named: it waits for its due time, no gate or retry, and does not expire before that."""
         return self.status is Status.SCHEDULED and self.due_at is not None and not self.expires_by(self.due_at)
 
     def expires_by(self, moment: datetime | None) -> bool:

@@ -10,7 +10,7 @@ from core.kinds import Kind
 from core.statuses import Status
 from helpdesk.advice import advise
 from helpdesk.facts import SuppressionFacts
-from helpdesk.vocabulary import Symptom
+from helpdesk.vocabulary import Desk, Symptom
 
 FORM = "https://www.g-mis.mhlw.go.jp/user-Registration-Form"
 OLD, NEW = "soumu@minato-hp.example.jp", "jimu@minato-hp.example.jp"
@@ -205,3 +205,20 @@ def test_a_dead_address_is_told_once_and_first_wherever_a_reset_is(world, sympto
             else:
                 resets = any("リセット" in step and DEAD not in step for step in procedure.steps)
                 assert warned == [resets, *(False for _ in procedure.steps[1:])], state
+
+
+@pytest.mark.parametrize("desk", Desk)
+@pytest.mark.parametrize("dead", [False, True])
+def test_an_account_that_resets_alone_tell_of_is_told(world, desk, dead):
+    reset = mail(world, Kind.PASSWORD_RESET, Status.UNDELIVERED if dead else Status.SENT, date(2027, 1, 4), email=OLD)
+    facts = world.institution(messages=(reset,), suppressed=(SuppressionFacts(OLD),) if dead else ())
+    place = world.yamaguchi(desks={Symptom.NOT_ARRIVED: desk, Symptom.UNKNOWN_LOGIN_ID: Desk.SECRETARIAT})
+    answer = advise(Symptom.NOT_ARRIVED, facts, place, TODAY)
+    assert answer.id == f"contact-{desk}"
+    assert "アカウントは既に発行されています。" in answer.summary
+    assert ASK_AND_RESET in text(answer)
+    assert (DEAD in text(answer)) is dead
+    assert answer.urls == ("https://www.med-login.mhlw.go.jp/",)
+    without = advise(Symptom.NOT_ARRIVED, world.institution(), place, TODAY)
+    assert without.summary == "アカウントの申請についての記録はありません。"
+    assert without.urls == (FORM,)
