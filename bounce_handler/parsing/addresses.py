@@ -19,9 +19,10 @@ _WIDE = "Ａ-Ｚａ-ｚ０-９．＿＋－\u2212"
 # Begins with the @ itself, which is looked for fastest.
 _BESIDE_AT = re.compile(rf"@(?:(?<=[{_WIDE}]@)|[\w.-]{{0,80}}[{_WIDE}])", re.ASCII)
 _IN_WIDE_LETTERS = re.compile(
-    rf"(?<![\w.+-])[A-Za-z0-9._+{_WIDE}-]{{1,128}}+[@＠][A-Za-z0-9._{_WIDE}-]{{1,253}}",
+    rf"(?<![\w.+-])(?![０-９]{{1,3}}．[!-~])[A-Za-z0-9._+{_WIDE}-]{{1,128}}+[@＠][A-Za-z0-9._{_WIDE}-]{{1,253}}",
 )
 _NARROWED = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x2212: "-"}
+_PARAMETER = re.compile(r"(?:e?-?mail|to|rcpt(?:_?to)?|orcpt|recipient|address|addr|user|dest)=(?=[^@])", re.IGNORECASE)
 _SPACED = re.compile(r"^[^\s@]{1,128}@[^\s@]{1,255}$")
 
 
@@ -69,8 +70,9 @@ def domain(address: str) -> str:
 
 
 def trim(address: str) -> str:
-    """The address without the punctuation that running text puts around it."""
+    """The address without the punctuation that running text puts around it, and the `to=` of log lines."""
     trimmed = address.rstrip(".,;'`\u3002").lstrip("'`")
+    trimmed = _PARAMETER.sub("", trimmed, count=1) if "=" in trimmed and _PARAMETER.match(trimmed) else trimmed
     return trimmed if not trimmed.startswith("@") else ""
 
 

@@ -98,6 +98,11 @@ def _block(lines: Sequence[str], start: _Start, end: int) -> Block:
     return Block(start.address, text, reply)
 
 
+def advises(line: str) -> bool:
+    """Whether it tells the reader whom to ask."""
+    return _ADVICE.search(line) is not None
+
+
 def _leading(lines: Sequence[str], number: int, above: str) -> str:
     last = _worded(lines, number, 0)
     return (lines[last] if last >= 0 else above).rstrip()
@@ -105,6 +110,6 @@ def _leading(lines: Sequence[str], number: int, above: str) -> str:
 
 def _asks(leading: str, block: Block) -> bool:
     """Whether the line above leads to somebody who helps, and no refusal is quoted for him."""
-    if leading.endswith(_SENTENCE_ENDS) or not _ADVICE.search(leading):
+    if leading.endswith(_SENTENCE_ENDS) or not advises(leading):
         return False
     return not (quotations.smtp_code(block.text) or quotations.status(block.text))

@@ -36,16 +36,24 @@ _LABELS = "|".join(
         r"e?-?mail address|address",
         # X.400 gateways
         r"c=[^\n]{0,120};dda:smtp",
-        r"宛先|あて先|宛先アドレス|送信先|送信先アドレス|送信先メールアドレス|メールアドレス|受信者",
+        r"(?:(?:宛て?|あて|送[信付]|配[信送達]|お?届け)先|受[信取]者|受取人|エラー|不達|未達|対象|該当)の?(?:(?:電子)?メール)?(?:アドレス)?"
+        r"|(?:電子)?メールアドレス",
     )
 )
 _LABELLED = re.compile(
-    rf"^[ \t>*|-]*+(?:(?:in|sent|out)[: ]{{1,8}}(?:>>> ?)?|hmailserver sent: )?(?:{_LABELS})\s?[:=：][ \t]*+"
-    rf"<?({addresses.PATTERN})",
+    rf"^{notices.BULLET}+(?:(?:in|sent|out)[: ]{{1,8}}(?:>>> ?)?|hmailserver sent: )?(?:{_LABELS})"
+    rf"(?:[（(][^()（）\n]{{1,20}}[）)])?[0-9０-９①-⑳]{{0,3}}"
+    rf"[ \t\u3000]{{0,20}}[:=：】］\]][ \t\u3000:：]*+[<＜「]?({addresses.PATTERN})",
     re.IGNORECASE | re.MULTILINE,
 )
 _LIST_ADMIN = re.compile(r"([\w.+-]{1,64})-admin@([\w.-]{1,255})")
 _DESKS = ("postmaster", "mailer-daemon", "support", "help", "abuse", "admin", "info@", "contact", "webmaster", "noc@")
+_NO_NAMES = re.compile(
+    r"(?:no|nr|id)?[.#-]?\d{1,3}|no|to|cc|bcc|rcpt|recipients?|e?-?mail|user|address|code|status|error|result|reason|host"
+    r"|date|from|sender|subject|message|size|detail|details|action|server|reply|response|smtp|dsn|diagnostic|remote|name",
+    re.IGNORECASE,
+)
+"""Counters and headings, which begin the lines of tables."""
 _BARE_NAME = re.compile(
     r"^[ \t]+([A-Za-z0-9_.+=-]{1,64})(?:[ \t]*\([^()\n]{0,100}\)|[ \t]{2,}\S[^\n]{0,100})?[ \t]*$", re.MULTILINE
 )
@@ -100,12 +108,16 @@ def subject_address(mail: Mail) -> list[Finding]:
 def bare_names(mail: Mail) -> list[Finding]:
     """Local parts on lines below an opening, as AOL, GroupWise and campus hubs print them.
 
-    The domain is that of the returned message's addressee of this name, else the reporter's.
+    The domain is that of the returned message's addressee of this name, else the reporter's. Where whole addresses
+    stand beside them, those are the recipients.
     """
     domain = addresses.domain(addresses.first(mail.sender))
-    lines = _BARE_NAME.finditer(notices.below_opening(mail)) if domain else iter(())
+    text = notices.below_opening(mail) if domain else ""
+    if _of_recipients(mail, notices.mentioned(text)):
+        return []
     known = {address.partition("@")[0]: address for address in _addressees(mail)}
-    named = {match.group(1): match.group(0) for match in islice(lines, notices.MAX_RECIPIENTS)}
+    lines = islice(_BARE_NAME.finditer(text), notices.MAX_RECIPIENTS)
+    named = {line[1]: line[0] for line in lines if line[1] in known or not _NO_NAMES.fullmatch(line[1])}
     return [notices.finding(known.get(name, f"{name}@{domain}"), line, line) for name, line in named.items()]
 
 
@@ -113,9 +125,13 @@ def sole_address(mail: Mail) -> list[Finding]:
     """The one address that a notice mentions, desks that help aside: a robot's, or one that quotes a refusal."""
     if not (mail.is_from_robot or mail.quotes_refusal):
         return []
-    mentioned = notices.mentioned(mail.naming[: notices.MAX_NOTICE])
-    found = [a for a in mentioned if a.lower() not in mail.own_addresses and not a.lower().startswith(_DESKS)]
+    found = _of_recipients(mail, notices.mentioned(mail.naming[: notices.MAX_NOTICE]))
     return _all_with_notice(mail, found) if len(found) == 1 else []
+
+
+def _of_recipients(mail: Mail, found: Iterable[str]) -> list[str]:
+    """Those that are neither the report's own nor a desk that helps."""
+    return [one for one in found if one.lower() not in mail.own_addresses and not one.lower().startswith(_DESKS)]
 
 
 def addressee(mail: Mail) -> list[Finding]:
