@@ -24,6 +24,7 @@ class Finding:
     context: str = ""  # what the human-readable text says of this recipient
     command: str = ""  # the SMTP command that was answered: RCPT, DATA ...
     host: str = ""  # the host that answered
+    teller: str = ""  # the domain of the mail system that reports in words
     reason: Reason | None = None  # where the reader knows the meaning from its format
 
 

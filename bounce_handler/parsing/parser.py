@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bounce_handler.parsing import (
+    addresses,
     context,
     delivery_status,
     evidence,
@@ -127,6 +128,7 @@ def _told(mail: Mail, found: list[Finding]) -> list[Finding]:
         context.widen(found[0], mail.notice)
     for finding in found:
         finding.action = finding.action or _action(mail, finding)
+        finding.teller = addresses.domain(addresses.first(mail.sender)) if mail.is_automatic else ""
     return found
 
 

@@ -20,24 +20,37 @@ MAX_NUMBERS = 60
 MAX_QUOTING = 32 * 1024
 """Characters of a notice in which a refusal is looked for."""
 
-_JOINED = re.compile(r"[\s\-:,.<(\[#'\"]{1,4}[245]\.\d{1,3}\.\d{1,3}(?![.\d])")
-_JOINED_BEFORE = re.compile(r"(?<!\d)[245][0-5]\d[\s\-:<(\[#'\"]{1,4}\Z|(?<![^\s(\[<])#\Z")
+_JOINED = re.compile(r"(?:[\s\-:,.<(\[#'\"/=]{1,4}|[ \t]{0,4}\n[ \t>]{0,12})[245]\.\d{1,3}\.\d{1,3}(?![.\d])")
+_JOINED_BEFORE = re.compile(
+    r"(?<!\d)[245][0-5]\d(?:[\s\-:<(\[#'\"/=]{1,4}|[ \t]{0,4}\n[ \t>]{0,12})\Z|(?<![^\s(\[<])#\Z"
+)
 _SPEAKER = re.compile(
     r"(?:(?<![a-z])(?:said|says|error (?:message|text)|returned|responded|response|replied|reply|answer(?:ed)?"
-    r"|code|error|status|smtp|esmtp|reason|diagnostic-code|dsn|out)|コード|応答|エラー|理由|原因|ステータス|返答|<<<|<--|<-"
+    r"|code|error(?: no\.?)?|status|smtp|esmtp|reason|diagnostic-code|dsn|out|rc|err)"
+    r"|(?:コード|応答|エラー|理由|原因|ステータス|返答)(?:番号|コード)?[はが]?|<<<|<--|<-"
     r"|(?:\b(?:deferred|failed|failure|rejected|refused|undeliverable|bounced|problem|message|server|cause|details?)"
     r"|内容|詳細|結果|状況|メッセージ|サーバー?)\s?[:：])"
-    r"[\s:;=：；'\"(（\[「『#<>-]{0,6}\Z",
+    r"[\s:;=：；'\"(（\[【「『#<>*-]{0,6}\Z",
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(rf"{addresses.PATTERN}[>)\]\"'』」]{{0,3}}(?:[ \t]?[:;,=：、-][\s\"'(]{{0,6}}|\.\.\.[ \t]?)\Z")
+_ADDRESS = re.compile(
+    rf"{addresses.PATTERN}[>)\]\"'』」]{{0,3}}(?:[ \t]?[:;,=：、→|-][\s\"'(（\[【*]{{0,6}}"
+    rf"|\.\.\.[ \t]?|[ \t]?[(（\[【])\Z"
+)
+_TOLD = re.compile(
+    r"(?:unknown|full|failed|failure|rejected|refused|denied|error|exist|found|exceeded|unavailable|undeliverable"
+    r"|delivered|不明|ません|でした|ない|一杯|いっぱい|超過|拒否|拒絶|失敗|不能|不達|エラー|無効|NG|ＮＧ)"
+    r"[.。、]?[ \t]?[(（\[【]\Z",
+    re.IGNORECASE,
+)
+_BRACKETED = re.compile(r"(?:\A|\n)[\s>|*・]{0,20}[\[(（【]\Z")
 _ADDRESS_BESIDE = re.compile(rf"{addresses.PATTERN}[>)\]\"'』」]{{0,3}}(?:[ \t]{{1,8}}|[ \t]{{0,8}}\n[ \t]{{0,8}})\Z")
 _HOST = re.compile(r"(?:\[[\w.:]{2,45}\]|[\w-]+\.[a-z]{2,})[)>]?(?::|[ \t]?->)[\s\"']{0,6}\Z", re.IGNORECASE)
 _BEGINS = re.compile(r"(?:[\n;,.!?()\[\]{}<>|*\"'`=#~“‘；、。，．（「『【・→>-])[\s>|*\"'-]{0,20}\Z")
 _LABELLED = re.compile(r"[:：][\s\"'「]{0,8}\Z")
 _LETTERS = re.compile(r"[ :,-]{0,3}[<\"'\[]?[A-Za-z]{2}")
 _CITED = re.compile(r"(?:(?<=\w)|(?<=\w ))(?:「[^「」\n]{0,200}」|『[^『』\n]{0,200}』|[\"“][^\"“”\n]{0,200}[\"”])")
-_CLOSING = (")", "）", "]", "」")
+_CLOSING = (")", "）", "]", "」", "】")
 _CONTINUED = re.compile(r"-[A-Za-z]{2}")
 _WORDS = re.compile(
     r"\b(?:user|mailbox|mail|e-?mail|message|messages|recipients?|address|addressee|account|sender|domain|host|hostname|relay"
@@ -51,7 +64,7 @@ _WORDS = re.compile(
     r"|helo|ehlo|spf|dkim|dmarc|tls|starttls|rcpt|data|resources?|loop\w*|hops|http|https|blacklist\w*|customer"
     r"|destinatai?re|adresse|boîte|benutzer|postfach|empfänger|usuario|buzón)\b"
     r"|宛先|あて先|受信者|拒否|不明(?:$|です|の?ため|で)|存在し|見つか|一杯|いっぱい|満杯|超過|容量|無効|失敗|エラー|ブロック"
-    r"|できません|迷惑メール|收件人|邮箱|郵箱|信箱|用户|使用者|不存在|拒绝|拒絕|수신자|사용자|메일|пользовател|получател|ящик|empfänger",
+    r"|できません|タイムアウト|迷惑メール|收件人|邮箱|郵箱|信箱|用户|使用者|不存在|拒绝|拒絕|수신자|사용자|메일|пользовател|получател|ящик|empfänger",
     re.IGNORECASE,
 )
 _OPENS_REPLY = re.compile(
@@ -94,7 +107,7 @@ def _is_reply(text: str, match: re.Match[str]) -> bool:
 
 
 def _is_status(text: str, match: re.Match[str]) -> bool:
-    if _JOINED_BEFORE.search(text[max(0, match.start(1) - 8) : match.start(1)]):
+    if _JOINED_BEFORE.search(text[max(0, match.start(1) - 20) : match.start(1)]):
         return True
     return _stands(text, match, text[match.end(1) : match.end(1) + _BEHIND]) or _follows_code(text, match)
 
@@ -120,11 +133,16 @@ def _stands(text: str, match: re.Match[str], behind: str) -> bool:
 
 def _begins(near: str, line: str) -> bool:
     """Whether line, sentence, quotation or label begins there, and goes on in the words of a reply."""
+    if _TOLD.search(near) and line.startswith(_CLOSING):
+        return True
     if _BEGINS.search(near):
-        return not line.startswith(_CLOSING) and bool(_CONTINUED.match(line) or _WORDS.search(line))
+        return (not line.startswith(_CLOSING) or _BRACKETED.search(near) is not None) and bool(
+            _CONTINUED.match(line) or _WORDS.search(line)
+        )
     return bool(_LABELLED.search(near) and _LETTERS.match(line) and _WORDS.search(line[:_NEAR]))
 
 
 def _before(text: str, at: int) -> str:
     """What stands before this place; the start of the text is that of a line."""
-    return text[at - _BEFORE : at] if at >= _BEFORE else f"\n{text[:at]}"
+    before = text[at - _BEFORE : at] if at >= _BEFORE else f"\n{text[:at]}"
+    return before.removesuffix("E")  # E550, as gateways number their errors

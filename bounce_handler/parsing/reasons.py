@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from bounce_handler.parsing import codes, phrases, replies
+from bounce_handler.parsing import addresses, codes, phrases, replies
 from bounce_handler.parsing.findings import Finding
 from bounce_handler.parsing.phrase_index import PhraseIndex
 from bounce_handler.parsing.phrases import Meaning, Unknown
@@ -27,6 +27,12 @@ _NAMES = re.compile(
 _ASIDE = re.compile(r"(?<=[^\x00-\x7f]) ?[（(「『<][a-z0-9@._-]{3,120}[>）)」』](?= ?[^\x00-\x7f])")
 _EXIT_STATUS = re.compile(r"x-unix; ?\d{1,3}")
 _HOST_NAME = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]+")
+_QUOTES_SERVER = re.compile(
+    r"transcript of session|<<<|\b(?:said|replied|responded|answered)\b|\bremote\b"
+    r"|\bserver \S{4,80}[\[(]\[?[\d.:a-f]{7}"
+    r"|(?:相手|接続先|先方|送信先|宛先|リモート)の?(?:メール)?サーバ",
+    re.IGNORECASE,
+)
 _HARD_ALWAYS = frozenset({Reason.HOSTUNKNOWN, Reason.USERUNKNOWN, Reason.HASMOVED})
 _OF_THE_RECIPIENT = frozenset({Reason.MAILBOXFULL, Reason.USERUNKNOWN, Reason.SUSPEND, Reason.HASMOVED})
 _NOT_A_FAILURE = frozenset({Reason.DELIVERED, Reason.VACATION, Reason.FEEDBACK})
@@ -136,14 +142,25 @@ def _names_missing_mailbox(finding: Finding) -> bool:
 
     In a reply to DATA they are what filters say (docomo, au). They name a missing mailbox where the code says so,
     where the recipient itself was refused at RCPT, where the host that said it is named and no code says otherwise
-    (the reporter spoke with it, so that it was most likely at RCPT), or where no SMTP reply is quoted: then the
-    reporting system speaks of its own mailboxes.
+    (the reporter spoke with it, so that it was most likely at RCPT), or where the reporting system speaks of its own
+    mailboxes: it is the recipient's, or quotes no SMTP reply.
     """
     if finding.command == "RCPT" or finding.status[2:] in _UNKNOWN_BY_CODE:
         return True
     if not finding.command and finding.status.endswith(".0.0") and _HOST_NAME.fullmatch(finding.host):
         return True
-    return finding.smtp_code is None and not finding.command and finding.status[2:3] != "2"
+    if finding.command or finding.status[2:3] == "2":
+        return False
+    return finding.smtp_code is None or _tells_of_its_own(finding)
+
+
+def _tells_of_its_own(finding: Finding) -> bool:
+    """Whether the mail system is of the recipient's domain, or one above or below it, and quotes no other server."""
+    if _is_temporary(finding) or _QUOTES_SERVER.search(finding.context):
+        return False
+    theirs, ours = f".{finding.teller}", f".{addresses.domain(finding.address)}"
+    shorter = min(theirs, ours, key=len)
+    return shorter.count(".") > 1 and theirs.endswith(shorter) and ours.endswith(shorter)
 
 
 def _of_exit_status(finding: Finding) -> Reason:

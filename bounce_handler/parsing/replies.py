@@ -11,15 +11,26 @@ _STATUS = re.compile(
     r"([245](?<![\d.RrHhSsVv].)(?<![Vv]er.)(?<![Vv]er[. ].)(?<![Vv]er\. .)(?<!令和.)(?<!平成.)"
     r"\.\d{1,3}\.\d{1,3})(?![\d.]*\d)"
 )
-_COUNTED = (
-    r"byte|second|hour|day|min|kb|mb|(?:message|e?-?mail|time|user)s\b"
-    r"|番(?!号)|号室|室|床|名(?!前)|円|件(?!名)|階|通|台"
+_MEASURED = (
+    r"(?:bytes|sec(?:ond)?s?|hours|days|min(?:ute)?s?|[kmg]b|times)\b"
+    r"|番(?!号)|号室|室|床|名(?!前|称)|円|件(?!名|数)|階(?!層)|通(?!信|知|常|過)|台(?!帳)|人(?!事|名)|年(?!末|齢)"
+    r"|万|千|回(?!線|答)"
 )
+# "550 Messages from this host are not accepted" is a reply, "500 messages are queued" a number of them.
+_COUNTED = (
+    rf"{_MEASURED}|(?:messages|e?-?mails|users)\b"
+    r"(?!'? (?:from|to|with|without|containing|larger|must|mailbox|account|inbox|quota)\b)"
+)
+_NO_CODE_BEFORE = r"(?<![A-DF-Za-df-z0-9_.@〒-].)(?<![A-Za-z0-9]E.)(?<!〒 .)(?<![第約全計内].)"
+_NO_CODE_BEHIND = r"[A-Za-z0-9_@%]|\.\d|-\d{4}(?!\d)|[ -]\d{2,4}-\d|/\d{1,2}\b(?!\.)"
 _REPLY = re.compile(
-    r"([45](?<![\w.@〒-].)(?<!〒 .)[0-5]\d)(?=[\s\-:;,#'\"(]|$)"
-    rf"(?!\s?(?:{_COUNTED})|-\d{{4}}(?!\d)|[ -]\d{{2,4}}-\d)",
+    rf"([45]{_NO_CODE_BEFORE}[0-5]\d)(?!{_NO_CODE_BEHIND}|\s?(?:{_COUNTED}))",
     re.IGNORECASE,
 )
+_LEADS_FIELD = re.compile(
+    rf"\s*+(?:[\w-]{{1,20}};)?[\s\[(<\"'*]*+([45][0-5]\d)(?!{_NO_CODE_BEHIND}|\s?(?:{_MEASURED}))", re.IGNORECASE
+)
+"""A number at the start of a field is its reply, whatever follows but a unit."""
 _STAGES = (
     # What an MTA says of the moment it was refused, and the command that was then being answered.
     ("DATA", ("end of data", "end-of-data", "after data", "reply to data", "our data", "data command")),
@@ -48,7 +59,7 @@ def status(text: str) -> str:
 
 def smtp_code(text: str) -> int | None:
     """The first SMTP failure reply in a field of a report."""
-    match = _REPLY.search(text)
+    match = _LEADS_FIELD.match(text) or _REPLY.search(text)
     return int(match[1]) if match else None
 
 

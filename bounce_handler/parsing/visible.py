@@ -1,4 +1,4 @@
-"""Text as a reader sees it: no tags of HTML, no characters without width, full-width addresses in ordinary letters."""
+"""Text as a reader sees it: no tags of HTML, no characters without width, full-width addresses and codes narrowed."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ _WITHIN_WORDS = re.compile(
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<(?![\w.+-]{1,64}@)[^<>]{0,2000}>")
+_DASHES = "－−ー‐-"
+_WIDE_CODE = re.compile(
+    rf"(?<![０-９．{_DASHES}])[４５](?:[０-５][０-９]|[．.][０-９]{{1,3}}[．.][０-９]{{1,3}})(?![０-９．{_DASHES}])"
+)
+_NARROW_DIGITS = str.maketrans("０１２３４５６７８９．", "0123456789.")
 UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 
 
@@ -34,7 +39,14 @@ def text(plain: str) -> str:
     shown = plain.replace("\u00a0", " ")
     for char in UNSEEN:
         shown = shown.replace(char, "")
-    return addresses.narrow(shown)
+    return _with_narrow_codes(addresses.narrow(shown))
+
+
+def _with_narrow_codes(shown: str) -> str:
+    """Reply and status codes in full-width digits (５５０ ５．１．１) in ordinary ones."""
+    if "４" not in shown and "５" not in shown:
+        return shown
+    return _WIDE_CODE.sub(lambda code: code[0].translate(_NARROW_DIGITS), shown)
 
 
 def of_html(source: str) -> str:

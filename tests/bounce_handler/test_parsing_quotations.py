@@ -36,6 +36,26 @@ NUMBERS = (
     *("Powered by WordPress 5.2.1", "Android 5.1.1 から送信", "Exim 4.94.2 #2", "MailServer Pro 5.1.1", "IP 4.2.2.1"),
     *("バージョン：5.1.1", "FAQ 5.1.1 を参照", "5.1.1 節をご覧ください。", "第5.1.2項", "2026.4.1 5.1.2 4.4.1"),
     *("550 Main Street, Room 5.2.1", "(内) 450", "500 messages are queued.", "お問い合わせ番号 511-550"),
+    *(
+        "内線550",
+        "事務局（内線550）",
+        "代表（511）",
+        "病床数450床",
+        "従業員は450人です",
+        "会議室 501/502",
+        "本館550号室",
+        "E550 会議室",
+    ),
+    *(
+        "PHS（450）",
+        "受付時間外（501）",
+        "〒550－0001",
+        "第550回",
+        "約500通",
+        "Room (511)",
+        "内線：５１１",
+        "ＦＡＸ（５５０）",
+    ),
 )
 
 
@@ -53,6 +73,63 @@ def test_what_a_server_answered_is_found_wherever_reports_print_it(place: str) -
 def test_other_numbers_are_no_replies(number: str) -> None:
     for text in (number, f"総務課\n{number}\n{OURS}", f"{OURS} {number}" if not number[0].isdigit() else number):
         assert (quotations.status(text), quotations.smtp_code(text)) == ("", None), text
+
+
+TOLD = (
+    *(
+        "応答コードは550です。",
+        "エラーコード（550）",
+        "エラー550",
+        "エラー番号：550",
+        "配信できませんでした（550）。",
+        "結果: NG(550)",
+    ),
+    *(
+        "User unknown (550)",
+        "550：ユーザー不明",
+        "【550】ユーザー不明",
+        "[550] No such user",
+        "550. User unknown",
+        "rc=550",
+    ),
+    *(
+        "550→ユーザー不明",
+        "**550** user unknown",
+        "<<550>> user unknown",
+        "E550 No such user",
+        "SMTP応答：550、ユーザー不明",
+    ),
+    *(f"{OURS} (550)", f"{OURS}：550", f"{OURS} [550]", f"{OURS}（550）"),
+)
+
+
+@pytest.mark.parametrize("text", TOLD)
+def test_codes_are_read_in_every_bracket_and_beside_japanese(text: str) -> None:
+    assert (quotations.status(text), quotations.smtp_code(text)) == ("", 550)
+
+
+@pytest.mark.parametrize(
+    "text", ["550/5.1.1 user unknown", "550\n5.1.1\nunknown", "    550\n    5.1.1\n    unknown user"]
+)
+def test_a_code_and_its_status_are_joined_over_lines_and_strokes(text: str) -> None:
+    assert (quotations.status(text), quotations.smtp_code(text)) == ("5.1.1", 550)
+
+
+@pytest.mark.parametrize(
+    "told", ["５５０ ５．１．１ ユーザー不明", "（５５０ ５．１．１）", "550 ５.１.１ User unknown"]
+)
+def test_codes_in_full_width_digits(told: str) -> None:
+    headers = "From: MAILER-DAEMON@mx.example.jp\nReturn-Path: <>\nTo: r@g-mis.example.jp\nSubject: Mail notice"
+    (one,) = parse(f"{headers}\n\n宛先：{OURS}\n結果：{told}\n".encode()).recipients
+    assert (one.address, one.status, one.smtp_code, one.bounce_class) == (OURS, "5.1.1", 550, "hard")
+
+
+@pytest.mark.parametrize(
+    "number", ["電話 ０３−４５０−５５１２", "電話 ５５０－１２３４", "内線５５０", "令和５．１．１"]
+)
+def test_other_numbers_in_full_width_digits_are_no_codes(number: str) -> None:
+    headers = "From: gw@mx.example.jp\nReturn-Path: <>\nTo: r@g-mis.example.jp\nSubject: Mail notice"
+    assert parse(f"{headers}\n\n{OURS}\n{number}\n".encode()).type == "other"
 
 
 ANSWERS = (
