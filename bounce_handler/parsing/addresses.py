@@ -12,6 +12,9 @@ _DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,4
 PATTERN = rf"(?:{_ATOM}{{1,128}}+|\"[^\"\s@]{{1,128}}+\")@(?:{_DOMAIN})"
 """An address inside running text; without groups, to be built into other patterns."""
 
+WHOLE = rf"(?<!{_ATOM})(?:{PATTERN})"
+"""The same with all of its local part, which a search finds without trying every end of a long word."""
+
 _IN_TEXT = re.compile(rf"(?<!{_ATOM})({PATTERN})")
 _TYPE = re.compile(r"^(?:\s*+(?:rfc/?822|utf-8|smtp|unknown|internet|local|mailto)\s*+[;:]\s*+){1,3}", re.IGNORECASE)
 _XTEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice, pairwise
 
 from bounce_handler.parsing import addresses, blocks, original, quotations, replies, statements
 from bounce_handler.parsing.findings import Finding
@@ -17,6 +18,8 @@ from bounce_handler.parsing.phrase_index import PhraseIndex
 
 MAX_NOTICE = 32 * 1024
 MAX_RECIPIENTS = 200
+_LINE = 1000
+"""Characters of a line in which a sentence said anew is read."""
 
 BULLET = r"[ \t\u3000>*|•・●■□◆◇○▼▽※\-–—\[(\"'「『【＜]{0,40}"
 """What stands before a line of a list; `COUNTED` has its number or code besides."""
@@ -46,7 +49,7 @@ _GENERATED = re.compile(
 _NOT_FAILED = re.compile(
     rf"\b(?:(?<!generated )(?<!forwarded )from|sent by|contact(?: us| me)?(?: at)?:?) <?{addresses.PATTERN}"
     rf"|(?:\bsender|差出人|送信者|送信元|発信者|発信元)(?:の?(?:メール)?アドレス)?[\s:：はが<＜「(（]{{0,8}}{addresses.PATTERN}"
-    rf"|{addresses.PATTERN}{_SENT_BY}",
+    rf"|{addresses.WHOLE}{_SENT_BY}",
     re.IGNORECASE,
 )
 _INDEX = PhraseIndex(OPENINGS)
@@ -150,32 +153,34 @@ def _lines_before(text: str, flat: str, phrase: str, own: frozenset[str]) -> lis
     """Where lines begin that name their recipient before a Japanese sentence of failure, when several do."""
     if phrase.isascii() or flat.count(phrase) == 1:
         return []
-    lines: list[int] = []
-    at = flat.find(phrase)
-    while at >= 0 and len(lines) < MAX_RECIPIENTS:
-        start = text.rfind("\n", 0, at) + 1
-        if set(map(str.lower, mentioned(text[start:at]))) - own:
-            lines.append(start)
-        at = flat.find(phrase, at + len(phrase))
+    starts = {text.rfind("\n", 0, at) + 1: at for at in islice(_occurrences(flat, phrase), MAX_RECIPIENTS)}
+    lines = [start for start, at in starts.items() if _named_on(text[start : min(at, start + _LINE)]) - own]
     return lines if len(lines) > 1 else []
+
+
+def _occurrences(flat: str, phrase: str) -> Iterator[int]:
+    at = flat.find(phrase)
+    while at >= 0:
+        yield at
+        at = flat.find(phrase, at + len(phrase))
 
 
 def _places(text: str, flat: str, phrase: str, own: frozenset[str]) -> list[int]:
     """Where the opening ends: at its first place, and at later ones whose line goes on with another recipient."""
-    places = [flat.find(phrase) + len(phrase)]
-    said = {address.lower() for address in _named_on(text, places[0])}
-    at = places[0]
-    while said and len(places) < MAX_RECIPIENTS and (at := flat.find(phrase, at) + len(phrase)) >= len(phrase):
-        named = {address.lower() for address in _named_on(text, at)} - own
-        if named - said and not blocks.advises(text[text.rfind("\n", 0, at) + 1 : at]):
+    first, *others = (at + len(phrase) for at in islice(_occurrences(flat, phrase), MAX_RECIPIENTS))
+    places = [first]
+    said = _named_on(text[first : first + _LINE])
+    for at, end in pairwise([*others, len(text)] if said else ()):
+        named = _named_on(text[at : min(end, at + _LINE)]) - own
+        if named - said and not blocks.advises(text[text.rfind("\n", 0, at) + 1 : at][-_LINE:]):
             said |= named
             places.append(at)
     return places
 
 
-def _named_on(text: str, at: int) -> list[str]:
-    """Whom the rest of the line names."""
-    return mentioned(text[at:].partition("\n")[0])
+def _named_on(text: str) -> set[str]:
+    """Whom the first line names, in lower case."""
+    return set(map(str.lower, mentioned(text.partition("\n")[0])))
 
 
 def _after(text: str, own: frozenset[str]) -> list[Finding]:
