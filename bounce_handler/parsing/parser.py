@@ -126,9 +126,10 @@ def _told(mail: Mail, found: list[Finding]) -> list[Finding]:
     """The findings with what the notice says of the mail as a whole."""
     if len(found) == 1:
         context.widen(found[0], mail.notice)
+    speaks = mail.is_from_robot or (mail.is_automatic and not replying.is_marked(mail))
+    teller = addresses.domain(addresses.first(mail.sender)) if speaks else ""
     for finding in found:
-        finding.action = finding.action or _action(mail, finding)
-        finding.teller = addresses.domain(addresses.first(mail.sender)) if mail.is_automatic else ""
+        finding.action, finding.teller = finding.action or _action(mail, finding), teller
     return found
 
 

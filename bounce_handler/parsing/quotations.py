@@ -43,7 +43,9 @@ _TOLD = re.compile(
     r"[.。、]?[ \t]?[(（\[【]\Z",
     re.IGNORECASE,
 )
-_BRACKETED = re.compile(r"(?:\A|\n)[\s>|*・]{0,20}[\[(（【]\Z")
+_LEADS_TO_ADDRESS = re.compile(rf"(?:[\])）】][:： \t]{{0,3}}|[:：][ \t]?)[<＜]?{addresses.PATTERN}")
+_BRACKETED = re.compile(r"\n[\s>|*・]{0,20}[\[(（【]\Z")
+_FIRST = re.compile(r"\n[\s>|*・\[(（【]{0,20}\Z")
 _ADDRESS_BESIDE = re.compile(rf"{addresses.PATTERN}[>)\]\"'』」]{{0,3}}(?:[ \t]{{1,8}}|[ \t]{{0,8}}\n[ \t]{{0,8}})\Z")
 _HOST = re.compile(r"(?:\[[\w.:]{2,45}\]|[\w-]+\.[a-z]{2,})[)>]?(?::|[ \t]?->)[\s\"']{0,6}\Z", re.IGNORECASE)
 _BEGINS = re.compile(r"(?:[\n;,.!?()\[\]{}<>|*\"'`=#~“‘；、。，．（「『【・→>-])[\s>|*\"'-]{0,20}\Z")
@@ -134,6 +136,8 @@ def _stands(text: str, match: re.Match[str], behind: str) -> bool:
 def _begins(near: str, line: str) -> bool:
     """Whether line, sentence, quotation or label begins there, and goes on in the words of a reply."""
     if _TOLD.search(near) and line.startswith(_CLOSING):
+        return True
+    if _FIRST.search(near) and _LEADS_TO_ADDRESS.match(line):
         return True
     if _BEGINS.search(near):
         return (not line.startswith(_CLOSING) or _BRACKETED.search(near) is not None) and bool(

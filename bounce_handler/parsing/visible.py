@@ -12,14 +12,16 @@ _HIDDEN = re.compile(
     r"<(?:style|script|head)\b[^<]*+(?:<(?!/(?:style|script|head)\b)[^<]*+)*+|<!--(?:[^-]++|-(?!->))*+(?:-->)?",
     re.IGNORECASE,
 )
-_BREAK = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d|/?table|/?pre|/?blockquote)\b[^<>]{0,500}>", re.IGNORECASE)
+_BREAK = re.compile(
+    r"<(?=[/bdhlpt])(?:br|/?p|/?div|/?tr|/?li|/?h\d|/?table|/?pre|/?blockquote)\b[^<>]{0,500}>", re.IGNORECASE
+)
 _LINK = re.compile(
     r"<a\b[^<>]{0,500}?\bhref\s{0,4}=\s{0,4}[\"']?mailto:([^\s\"'<>?]{3,400}+)[^<>]{0,1000}+>"
     r"((?:[^<]|<(?!/?a\b)){0,400}+)</a\b",
     re.IGNORECASE,
 )
 _WITHIN_WORDS = re.compile(
-    r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|nobr|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var|wbr)"
+    r"<(?=[/a-w])/?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|nobr|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var|wbr)"
     r"(?![\w.+@-])[^<>]{0,2000}>",
     re.IGNORECASE,
 )

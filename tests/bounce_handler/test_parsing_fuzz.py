@@ -113,6 +113,7 @@ HOSTILE = {
     "recipients in a delivery status": REPORT
     + b"Content-Type: message/delivery-status\n\n"
     + b"".join(b"Final-Recipient: rfc822;a%d@b.example\nStatus: 5.1.1\n\n" % n for n in range(15_000)),
+    "open angle brackets": HEAD + b"Content-Type: text/html\n\n" + b"<" * 500_000,
     "open tags": HEAD + b"Content-Type: text/html\n\n" + b"<style " * 100_000,
     "escapes": HEAD + b"Content-Type: text/plain; charset=iso-2022-jp\n\n" + b"\x1b$B%a\x1b(B" * 60_000,
     "open brackets": HEAD + b'\n{"notificationType":' + b"[" * 500_000,

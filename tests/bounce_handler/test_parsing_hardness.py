@@ -31,6 +31,12 @@ def test_a_system_is_believed_about_its_own_mailboxes(text: str, reporter: str, 
     assert (one.smtp_code, one.bounce_class) == (550, hardness)
 
 
+def test_an_answer_is_no_system() -> None:
+    headers = "From: soumu@hospital.example.jp\nAuto-Submitted: auto-replied\nSubject: Undeliverable\nReturn-Path: <>"
+    text = "The mail could not be delivered.\n\n<b.hara@hospital.example.jp>: 550 User unknown"
+    assert {one.bounce_class for one in parse(f"{headers}\n\n{text}\n".encode()).recipients} <= {"soft", None}
+
+
 @pytest.mark.parametrize(
     "text",
     [

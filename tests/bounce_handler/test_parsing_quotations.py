@@ -99,6 +99,7 @@ TOLD = (
         "E550 No such user",
         "SMTP応答：550、ユーザー不明",
     ),
+    *(f"・550：{OURS}", f"[550]{OURS}", f"550: {OURS}", f"宛先\n【550】 <{OURS}>"),
     *(f"{OURS} (550)", f"{OURS}：550", f"{OURS} [550]", f"{OURS}（550）"),
 )
 
