@@ -34,12 +34,13 @@ _SPEAKER = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(
-    rf"{addresses.PATTERN}[>)\]\"'』」]{{0,3}}(?:[ \t]?[:;,=：、→|-][\s\"'(（\[【*]{{0,6}}"
-    rf"|\.\.\.[ \t]?|[ \t]?[(（\[【])\Z"
+    rf"{addresses.PATTERN}[>)\]\"'』」]{{0,3}}(?:[ \t]?[:;,=：、→-][\s\"'(（\[【*]{{0,6}}"
+    r"|\.\.\.[ \t]?)\Z"
 )
+_ADDRESS_BEFORE_BRACKET = re.compile(rf"{addresses.PATTERN}[>)\]\"'』」]{{0,3}}[ \t]?[(（\[【|][ \t]?\Z")
 _TOLD = re.compile(
     r"(?:unknown|full|failed|failure|rejected|refused|denied|error|exist|found|exceeded|unavailable|undeliverable"
-    r"|delivered|不明|ません|でした|ない|一杯|いっぱい|超過|拒否|拒絶|失敗|不能|不達|エラー|無効|NG|ＮＧ)"
+    r"|delivered|不明|(?:[配送]信|配送|届|存在し|見つか)[^。\n]{0,10}(?:ません|でした|ない)|一杯|いっぱい|超過|拒否|拒絶|失敗|不能|不達|エラー|無効|NG|ＮＧ)"
     r"[.。、]?[ \t]?[(（\[【]\Z",
     re.IGNORECASE,
 )
@@ -130,6 +131,8 @@ def _stands(text: str, match: re.Match[str], behind: str) -> bool:
         return True
     if "@" in before and (_ADDRESS.search(before) or (_LETTERS.match(line) and _ADDRESS_BESIDE.search(before))):
         return True
+    if "@" in before and _ADDRESS_BEFORE_BRACKET.search(before):
+        return _WORDS.search(line) is not None
     return _begins(near, line) or _OPENS_REPLY.match(line) is not None
 
 
