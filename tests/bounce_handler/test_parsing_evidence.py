@@ -291,7 +291,7 @@ def test_a_person_may_report_a_failure() -> None:
         ("ユーザー soumu は Domino ディレクトリに登録されていません", Reason.USERUNKNOWN),
         ("結果：ユーザ不明", Reason.USERUNKNOWN),
         ("そのアドレスは当院にはございません", Reason.USERUNKNOWN),
-        ('Reply-Code=550 Text="no mailbox"', Reason.FILTERED),
+        ('Reply-Code=550 Text="no mailbox"', Reason.USERUNKNOWN),
         ("2026年3月31日をもって廃止されました。", Reason.HASMOVED),
         ("このアドレスは廃止されています。", Reason.HASMOVED),
     ],
