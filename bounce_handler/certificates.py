@@ -10,7 +10,7 @@ from cryptography import x509
 
 from core.errors import ConfigurationError
 
-SOON = timedelta(days=30)
+_SOON = timedelta(days=30)
 
 
 def tls_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
@@ -39,4 +39,4 @@ def out_of_date(begins: datetime, ends: datetime, now: datetime) -> str | None:
 
 def ends_soon(ends: datetime, now: datetime) -> str | None:
     """That it has to be replaced; None while there is time."""
-    return f"it ends on {ends:%Y-%m-%d}: replace it and restart" if ends - now <= SOON else None
+    return f"it ends on {ends:%Y-%m-%d}: replace it and restart" if ends - now <= _SOON else None

@@ -25,7 +25,7 @@ from helpdesk.reports import (
     reports_told,
     running_periods,
 )
-from helpdesk.standing import BRINGS_ACCOUNT, OF_THE_ACCOUNT, UNDER_WAY, Standing, guide_comes_too_late, standing_of
+from helpdesk.standing import OF_THE_ACCOUNT, TELLS_OF_ACCOUNT, UNDER_WAY, Standing, guide_comes_too_late, standing_of
 from helpdesk.vocabulary import Desk, ProcedureId, ReportStatus, Symptom
 
 Predicate: TypeAlias = Callable[[Case], bool]
@@ -40,8 +40,7 @@ _WITHOUT_ACCOUNT_MAIL = (
     Standing.SPENT,
     Standing.WITHDRAWN,
 )
-_WITH_ACCOUNT = BRINGS_ACCOUNT | {Standing.ACCOUNT_KNOWN}
-_TELLS_OF_ACCOUNT = _WITH_ACCOUNT | {Standing.REJECTED_ACCOUNT_EXISTS}
+_ACCOUNT_EXISTS = TELLS_OF_ACCOUNT | {Standing.REJECTED_ACCOUNT_EXISTS}
 _ASKED_FOR_INSURANCE_NUMBER = (InstitutionType.HOSPITAL, InstitutionType.CLINIC)  # rule 148
 
 
@@ -192,12 +191,12 @@ def _made_online(report: ReportingFacts) -> bool:
 
 def _tells_of_account(application: ApplicationFacts) -> bool:
     had = application.account in (Account.UNPERMITTED, Account.PERMITTED)
-    return had or standing_of(application) in _WITH_ACCOUNT
+    return had or standing_of(application) in TELLS_OF_ACCOUNT
 
 
 def _refused_with_account(case: Case) -> bool:
     """A pre-check is not sent again, and a new application would bring no other: there is an account (rule 14)."""
-    exists = case.standing in _TELLS_OF_ACCOUNT or case.reading.newer_account
+    exists = case.standing in _ACCOUNT_EXISTS or case.reading.newer_account
     return case.refused is Kind.PRE_CHECK and exists
 
 

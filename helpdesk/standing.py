@@ -54,8 +54,10 @@ UNDER_WAY = frozenset({Standing.IN_REVIEW, Standing.WAITING})
 OF_THE_ACCOUNT = frozenset({Kind.PASSWORD_RESET, Kind.ADDRESS_CHANGED})
 """Mails that are told to an account, whatever application it came from."""
 
-_TELLS_OF_ACCOUNT = BRINGS_ACCOUNT | {Standing.ACCOUNT_KNOWN}
-_HAS_ACCOUNT = (BRINGS_ACCOUNT - {Standing.GUIDE_IN_DOUBT}) | {Standing.ACCOUNT_KNOWN}
+TELLS_OF_ACCOUNT = BRINGS_ACCOUNT | {Standing.ACCOUNT_KNOWN}
+"""The same, and where an account is known by its own mails alone."""
+
+_HAS_ACCOUNT = TELLS_OF_ACCOUNT - {Standing.GUIDE_IN_DOUBT}
 _CLOSED = frozenset({Standing.REJECTED, Standing.REJECTED_ACCOUNT_EXISTS, Standing.WITHDRAWN})
 _NOT_CLOSED = frozenset(Standing) - _CLOSED
 
@@ -103,7 +105,7 @@ class Reading:
     @property
     def newer_account(self) -> bool:
         """Whether the newer application tells of an account."""
-        return self.newer is not None and standing_of(self.newer) in _TELLS_OF_ACCOUNT
+        return self.newer is not None and standing_of(self.newer) in TELLS_OF_ACCOUNT
 
     @property
     def newer_guide(self) -> MessageFacts | None:

@@ -46,18 +46,18 @@ _HELD = re.compile(
 )
 
 _SEVERAL = 2
-_OUTCOMES = (
-    *("delivered", "bounced", "deferred", "rejected", "failed"),
-    *("配信", "送信", "受信", "不達", "失敗", "エラー", "遅延", "拒否"),
-)
+_IN_ENGLISH = ("delivered", "bounced", "deferred", "rejected", "failed")
+_IN_JAPANESE = ("配信", "送信", "受信", "不達", "失敗", "エラー", "遅延", "拒否")
+_OUTCOMES = (*_IN_ENGLISH, *_IN_JAPANESE)
+_ENGLISH, _JAPANESE = "|".join(_IN_ENGLISH), "|".join(_IN_JAPANESE)
 _FAILURES = ("bounced", "deferred", "rejected", "failed", "不達", "失敗", "エラー", "遅延", "拒否")
 _TOTALS = re.compile(
-    r"(?:^|\s)(?:delivered|bounced|deferred|rejected|failed)(?: (?:mails|messages))?[ :：=]{1,3}\d{1,7}\b"
-    r"|(?:配信|送信|受信|不達|失敗|エラー|遅延|拒否)(?:済み|成功|完了|失敗|件数|数|通数)?[ :：=]{0,3}\d{1,7} ?[件通]"
+    rf"(?:^|\s)(?:{_ENGLISH})(?: (?:mails|messages))?[ :：=]{{1,3}}\d{{1,7}}\b"
+    rf"|(?:{_JAPANESE})(?:済み|成功|完了|失敗|件数|数|通数)?[ :：=]{{0,3}}\d{{1,7}} ?[件通]"
 )
 _LISTED_TOTALS = re.compile(
-    rf"\b\d{{1,7}} (?:(?:mails|messages) )?(?:were )?(?P<first>{'|'.join(_OUTCOMES[:5])})"
-    rf"(?:,| and|;) \d{{1,7}} (?:(?:mails|messages) )?(?:were )?(?!(?P=first))(?:{'|'.join(_OUTCOMES[:5])})\b"
+    rf"\b\d{{1,7}} (?:(?:mails|messages) )?(?:were )?(?P<first>{_ENGLISH})"
+    rf"(?:,| and|;) \d{{1,7}} (?:(?:mails|messages) )?(?:were )?(?!(?P=first))(?:{_ENGLISH})\b"
 )
 _AGGREGATE = re.compile(
     r"\A[^\n]{0,20}\breport domain: ?\S|\A[^\n]*\breport-id: ?<"

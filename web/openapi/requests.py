@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.kinds import InstitutionType, Scheme
+from scheduler.report_parsing import CHANNELS, STATUSES
 from web.openapi.job import APPLICATION, DATA, FISCAL_YEAR, JOB, data_name
 from web.openapi.parts import (
     BOOLEAN,
@@ -38,9 +39,9 @@ _REPORT = taken(
         "fiscal_year": FISCAL_YEAR,
         "institution": ref("Institution"),
         "recipient": nullable(ref("Recipient")),
-        "status": words(["not-started", "in-progress", "reported"]),
+        "status": words(STATUSES),
         "as_of": nullable(MOMENT),
-        "channel": nullable(words(["online", "paper"])),
+        "channel": nullable(words(CHANNELS)),
         "last_year_data": nullable(BOOLEAN),
         "scheme": nullable(words(list(Scheme))),
     },
